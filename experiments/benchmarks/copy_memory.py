@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copy memory: repeat a pattern after a lag during which nothing happens.
+
+    python -m experiments --benchmark=copy_memory
+    python -m experiments --benchmark=copy_memory --preset=paper --copy_memory.lag=100
+
+A sequence of K + (lag - 1) + 1 + K steps: K symbols to remember, blanks, a marker that
+asks for them, and K blanks during which they are to be given out. Everywhere else the
+target is blank.
+
+Chance: a predictor without memory knows where the pattern is due and nothing of what
+it was, so its mean loss is K ln S / (lag + 2K) and its recall accuracy 1 / S, for S
+symbols. With the ten symbols of the papers that is 10 ln 8 / (T + 20).
+
+Time and numbers to expect are in BUILD.md, "What each figure costs".
+
+Paper: Hochreiter & Schmidhuber 1997; layout `arjovsky`: Arjovsky, Shah & Bengio,
+"Unitary evolution recurrent neural networks", 2016; layout `locuslab`: Bai, Kolter &
+Koltun, "An empirical evaluation of generic convolutional and recurrent networks for
+sequence modeling", 2018, as their code has it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from experiments.benchmark import Batch, Benchmark, cross_entropy
+from experiments.refusal import check_at_least
+
+
+@dataclass(frozen=True)
+class CopyMemory:
+    """The copy memory task.
+
+    Attributes:
+      lag: from the last symbol of the pattern to the marker [steps].
+      pattern: K, the symbols to remember [symbols].
+      symbols: S, the different symbols a pattern is made of.
+      layout: `arjovsky` has one marker, one-hot inputs and S + 1 classes; `locuslab`
+        repeats the marker to the end, shows the input as one number and has a class
+        for the marker too.
+    """
+
+    lag: int = 30
+    pattern: int = 10
+    symbols: int = 8
+    layout: Literal["arjovsky", "locuslab"] = "arjovsky"
+
+    def __post_init__(self):
+        check_at_least(1, lag=self.lag, pattern=self.pattern)
+        # One symbol is no pattern: there would be nothing to remember.
+        check_at_least(2, symbols=self.symbols)
+
+
+PRESETS = {
+    # Gate biases that keep by default are what lets the gates show their worth at the
+    # start: with biases of zero an untrained LSTM or GRU forgets as fast as an RNN.
+    "default": {
+        "copy_memory.lag": 100,
+        "copy_memory.pattern": 2,
+        "gru.update_bias": -4.0,
+        "lstm.forget_bias": 5.0,
+        "model.hidden": 96,
+        "train.batch": 16,
+        "train.clip": 0.1,
+        "train.learning_rate": 0.015,
+        "train.schedule": "half_cosine",
+        "train.steps": 1000,
+    },
+    # Arjovsky et al. have no GRU; 46 units give it the parameters of their LSTM.
+    "paper": {
+        "copy_memory.lag": 100,
+        "gru.hidden": 46,
+        "gru.input_init": "glorot",
+        "gru.recurrent_init": "glorot",
+        "lstm.forget_bias": 1.0,
+        "lstm.hidden": 40,
+        "lstm.input_init": "glorot",
+        "lstm.recurrent_init": "glorot",
+        "rnn.hidden": 80,
+        "rnn.input_init": "glorot",
+        "rnn.recurrent_init": "glorot",
+        "train.batch": 20,
+        "train.checkpoint_every": 1000,
+        "train.clip": 1.0,
+        "train.clip_by": "value",
+        "train.decay": 0.9,
+        "train.eval_batch": 1000,
+        "train.eval_every": 100,
+        "train.learning_rate": 0.001,
+        "train.optimizer": "rmsprop",
+        "train.steps": 20000,
+    },
+}
+
+
+def copy_memory(config: CopyMemory) -> Benchmark:
+    """The task as a `Benchmark`; inputs `[T, B, I]`, T = lag + 2 pattern."""
+    one_marker = config.layout == "arjovsky"
+    tokens = config.symbols + 2
+    steps = config.lag + 2 * config.pattern
+
+    def batch(key, batch_size):
+        pattern = jax.random.randint(
+            key, (config.pattern, batch_size), 1, config.symbols + 1
+        )
+        shown, due = layout(config, pattern)
+        numbers = shown[..., None].astype(jnp.float32)
+        return Batch(jax.nn.one_hot(shown, tokens) if one_marker else numbers, due)
+
+    def metrics(logits, targets):
+        recalled = logits[-config.pattern :].argmax(-1) == targets[-config.pattern :]
+        return {"recall_accuracy": recalled.mean(dtype=jnp.float32)}
+
+    return Benchmark(
+        steps=steps,
+        input_size=tokens if one_marker else 1,
+        output_size=config.symbols + 1 if one_marker else tokens,
+        batch=batch,
+        loss=cross_entropy,
+        metrics=metrics,
+        baseline=config.pattern * math.log(config.symbols) / steps,
+        chance={"recall_accuracy": 1 / config.symbols},
+    )
+
+
+def layout(config: CopyMemory, pattern: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Lay a pattern `[K, B]` of symbols 1..S out in time.
+
+    Returns:
+      `(shown, due)`: token ids `[T, B]` of the input, blank 0 and marker S + 1 among
+      them, and the classes `[T, B]` to predict.
+    """
+    count, batch_size = pattern.shape
+    markers = 1 if config.layout == "arjovsky" else count + 1
+
+    def fill(length, token):
+        return jnp.full((length, batch_size), token, pattern.dtype)
+
+    shown = [
+        pattern,
+        fill(config.lag - 1, 0),
+        fill(markers, config.symbols + 1),
+        fill(count + 1 - markers, 0),
+    ]
+    due = [fill(config.lag + count, 0), pattern]
+    return jnp.concatenate(shown), jnp.concatenate(due)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop on the host: stretches of training, rows, checkpoints, and when to stop."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.checkpoint import Checkpoints
+from experiments.interrupts import Interrupted
+from experiments.journal import Journal, Row
+from experiments.progress import Progress
+from experiments.settings import Train
+from experiments.train import Stretch, TrainState
+
+
+class Diverged(Exception):
+    """A loss that is no longer finite; the message says where."""
+
+
+class Fit(NamedTuple):
+    """A trained cell.
+
+    Attributes:
+      states: the final state, leading axis seeds.
+      evaluation: `[seeds]` held-out loss and metrics at the end.
+      seconds: wall time in the compiled stretches, earlier sessions of the run included.
+    """
+
+    states: TrainState
+    evaluation: dict[str, np.ndarray]
+    seconds: float
+
+
+class Loop(NamedTuple):
+    """What training one cell needs besides its state.
+
+    Attributes:
+      cell: its name.
+      advance: compiled `(states, seeds, stops) -> (states, Stretch)`.
+      train: how to train.
+      journal: where rows go.
+      checkpoints: where states go.
+      progress: who is told.
+      signalled: returns the signal that asked to stop, or None.
+    """
+
+    cell: str
+    advance: Callable[..., tuple[TrainState, Stretch]]
+    train: Train
+    journal: Journal
+    checkpoints: Checkpoints
+    progress: Progress
+    signalled: Callable[[], int | None]
+
+
+def fit(loop: Loop, states: TrainState, seeds: jax.Array) -> Fit:
+    """Train from the newest checkpoint, or from `states`, to the last step.
+
+    Raises:
+      Diverged: a loss stopped being finite.
+      Interrupted: a signal asked to stop; a checkpoint was saved.
+    """
+    states, note = _restore(loop, states)
+    step = int(states.step[0])
+    while step < loop.train.steps:
+        began = time.monotonic()
+        stop = min(step + loop.train.eval_every, loop.train.steps)
+        states, stretch = loop.advance(states, seeds, jnp.full_like(seeds, stop))
+        stretch = jax.device_get(stretch)
+        _record(loop, stretch, step, stop)
+        step = stop
+        note = {
+            "seconds": note["seconds"] + time.monotonic() - began,
+            "evaluation": {k: v.tolist() for k, v in stretch.evaluation.items()},
+        }
+        signum = loop.signalled()
+        if signum or step == loop.train.steps or step % loop.train.checkpoint_every == 0:
+            loop.checkpoints.save(step, states, note)
+        if signum:
+            raise Interrupted(signum)
+    evaluation = {k: np.asarray(v) for k, v in note["evaluation"].items()}
+    return Fit(states, evaluation, note["seconds"])
+
+
+def _restore(loop: Loop, states: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """The newest checkpoint, with the journal cut back to it."""
+    restored = loop.checkpoints.restore(states)
+    note: dict[str, Any] = {"seconds": 0.0, "evaluation": {}}
+    if restored is not None:
+        states, note = jax.tree.map(jnp.asarray, restored.tree), restored.note
+    step = int(states.step[0])
+    loop.journal.keep(lambda row: row["cell"] != loop.cell or row["step"] <= step)
+    return states, note
+
+
+def _record(loop: Loop, stretch: Stretch, start: int, stop: int) -> None:
+    """Write down the steps after `start` up to `stop`, as far as they are finite.
+
+    Raises:
+      Diverged: they are not.
+    """
+    finite = np.isfinite(stretch.loss[:, : stop - start])
+    if finite.all() and np.isfinite(stretch.evaluation["eval_loss"]).all():
+        loop.journal.append(_rows(loop, stretch, start, stop))
+        loop.progress.advance(loop.cell, stop, stretch)
+        return
+    # An evaluation that is not finite after losses that are belongs to the last step.
+    step = stop if finite.all() else start + int((~finite).any(0).argmax()) + 1
+    lost = stretch.evaluation["eval_loss"] if finite.all() else stretch.loss[:, step - start - 1]
+    seed = int((~np.isfinite(lost)).argmax())
+    rows = [row for row in _rows(loop, stretch, start, stop) if row["step"] < step]
+    end = {"cell": loop.cell, "seed": seed, "step": step, "loss": None}
+    loop.journal.append([*rows, end])
+    raise Diverged(f"the loss of seed {seed} is {lost[seed]} at step {step}")
+
+
+def _rows(loop: Loop, stretch: Stretch, start: int, stop: int) -> Iterator[Row]:
+    """Means over `log_every` steps for each seed; an evaluation with the last of them."""
+    every = loop.train.log_every
+    for begin in range(start, stop, every):
+        end = min(begin + every, stop)
+        window = slice(begin - start, end - start)
+        for seed in range(len(stretch.loss)):
+            row = {
+                "cell": loop.cell,
+                "seed": seed,
+                "step": end,
+                "loss": float(stretch.loss[seed, window].mean()),
+                "grad_norm": float(stretch.grad_norm[seed, window].mean()),
+            }
+            if end == stop:
+                row |= {k: float(v[seed]) for k, v in stretch.evaluation.items()}
+            yield row

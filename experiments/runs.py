@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directory of a run: who may write to it, and what it says about itself."""
+
+import fcntl
+import importlib.metadata
+import json
+import platform
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from experiments.flags import flagfile
+from experiments.journal import Journal, replace
+from experiments.options import Value
+from experiments.refusal import Refusal
+
+
+CONFIG, FLAGS, LOCK, METRICS = "config.json", "flags.txt", "run.lock", "metrics.jsonl"
+CHECKPOINTS, FIGURES = "checkpoints", "figures"
+SUMMARY, REPORT = "summary.json", "report.html"
+
+ARTEFACTS = (METRICS, SUMMARY, REPORT, FIGURES, CHECKPOINTS, FLAGS, CONFIG)
+"""All that a run makes and --overwrite deletes; config.json, its mark, goes last."""
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class Run(NamedTuple):
+    """A run directory that this process holds.
+
+    Attributes:
+      path: the directory.
+      lock: the open lock file; the operating system lets go of it with the process.
+      journal: its metrics.
+      notes: lines that the user should read before the run starts.
+    """
+
+    path: Path
+    lock: IO[str]
+    journal: Journal
+    notes: tuple[str, ...]
+
+    @property
+    def figures(self) -> Path:
+        """Where its figures go."""
+        return self.path / FIGURES
+
+
+class Place(NamedTuple):
+    """Where a run goes, as the user said it."""
+
+    workdir: str | None
+    resume: bool
+    overwrite: bool
+
+
+def check_place(place: Place) -> None:
+    """Refuse a place that contradicts itself or would cost the user something.
+
+    Raises:
+      Refusal: see the messages.
+    """
+    if place.resume and place.overwrite:
+        raise Refusal("--resume and --overwrite exclude each other: choose one")
+    if place.workdir is None:
+        if place.resume or place.overwrite:
+            raise Refusal("name the run to go on with: --workdir=DIR")
+        return
+    path = Path(place.workdir)
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise Refusal(f"--workdir={path} is not a directory: choose another")
+    if not (place.resume or place.overwrite):
+        raise Refusal(
+            f"--workdir={path} exists: --resume goes on with the run in it, --overwrite "
+            f"deletes it, or choose another"
+        )
+    foreign = {entry.name for entry in path.iterdir()} - {LOCK, f".{CONFIG}.partial"}
+    if foreign and not (path / CONFIG).exists():
+        raise Refusal(
+            f"--workdir={path} holds no run (it has no {CONFIG}) but other files: "
+            f"choose another"
+        )
+
+
+def saved_settings(place: Place) -> dict[str, Value] | None:
+    """The settings of the run to resume; None where there is nothing to resume.
+
+    Raises:
+      Refusal: config.json cannot be read.
+    """
+    path = Path(place.workdir or "") / CONFIG
+    if not (place.resume and path.exists()):
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Refusal(
+            f"{path} cannot be read ({error}): restore it, or start anew with --overwrite"
+        ) from None
+
+
+def open_run(place: Place, settings: Mapping[str, Value]) -> Run:
+    """Take hold of the run directory and write down what the run is.
+
+    Raises:
+      Refusal: the directory cannot be written, or another process holds it.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = Path(place.workdir or f"runs/{settings['benchmark']}-{stamp}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / LOCK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise Refusal(
+            f"--workdir={path} cannot be written ({error.strerror}): choose another"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Refusal(
+            f"--workdir={path} is in use by another process: wait for it, or choose another"
+        ) from None
+    if place.overwrite:
+        _clear(path)
+    notes = _version_notes(path) if place.resume else ()
+    replace(path / FLAGS, flagfile(settings))
+    config = {"settings": dict(settings), "versions": versions()}
+    replace(path / CONFIG, json.dumps(config, indent=2) + "\n")
+    return Run(path, lock, Journal(path / METRICS), notes)
+
+
+def versions() -> dict[str, str]:
+    """Of everything that decides the last bits of a result."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "machine": platform.machine(), **found}
+
+
+def _version_notes(path: Path) -> tuple[str, ...]:
+    if not (path / CONFIG).exists():
+        return (f"nothing to resume in {path}: starting at step 0",)
+    saved = json.loads((path / CONFIG).read_text(encoding="utf-8")).get("versions", {})
+    changed = [f"{k} {saved.get(k)} -> {v}" for k, v in versions().items() if saved.get(k) != v]
+    if not changed:
+        return ()
+    return (f"resumed under other versions, last bits may differ: {', '.join(changed)}",)
+
+
+def _clear(path: Path) -> None:
+    for name in ARTEFACTS:
+        if (path / name).is_dir():
+            shutil.rmtree(path / name)
+        else:
+            (path / name).unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The long short-term memory with a forget gate."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.cell import Cell, check_hidden, check_width, factory
+from recur.initializers import Initializer, chrono, lecun, orthogonal
+
+
+class LSTMParams(NamedTuple):
+    """Weights of an `lstm`, blocks i, f, g, o on the fused axis.
+
+    Attributes:
+      w_h: `[H, 4H]` from the last state.
+      w_x: `[I, 4H]` from the input.
+      b: `[4H]`, or None without bias.
+    """
+
+    w_h: jax.Array
+    w_x: jax.Array
+    b: jax.Array | None
+
+
+class LSTMState(NamedTuple):
+    """State of an `lstm`.
+
+    Attributes:
+      h: `[*B, H]` hidden state, the output.
+      c: `[*B, H]` cell state.
+    """
+
+    h: jax.Array
+    c: jax.Array
+
+
+@factory
+def lstm(
+    hidden: int,
+    *,
+    forget_bias: float = 1.0,
+    chrono_steps: int = 0,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """i, f, o = sigma(W_h h_{t-1} + W_x x_t + b),  g = tanh(W_h h_{t-1} + W_x x_t + b),
+    c_t = f * c_{t-1} + i * g,  h_t = o * tanh(c_t).
+
+    Every gate has its own block of W_h, W_x and b. f is the forget gate: what is kept
+    of the cell state c. i is the input gate: what is written of the candidate g. o is
+    the output gate: what is shown of c in the hidden state h. * is elementwise, sigma
+    the logistic function. The state is `LSTMState(h, c)`, the output h.
+
+    Args:
+      hidden: H [units].
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
+      chrono_steps: longest memory [steps] of a chrono initialisation, which then sets
+        b_f and b_i in place of forget_bias; 0 is off.
+      bias: have a bias b, zero at the start but for the forget gate.
+      recurrent_init: draws w_h.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1, `chrono_steps` is negative or 1, or a chrono
+        initialisation has no bias to set.
+
+    Papers: Hochreiter & Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber
+    & Cummins, "Learning to forget", 2000; chrono: Tallec & Ollivier, 2018.
+    """
+    check_hidden("lstm", hidden)
+    if chrono_steps and (chrono_steps < 2 or not bias):
+        raise ValueError(
+            f"lstm: chrono_steps must be 0 or >= 2 and needs bias=True; "
+            f"got chrono_steps={chrono_steps}, bias={bias}"
+        )
+
+    def init_bias(key):
+        b = jnp.zeros((4, hidden))
+        if chrono_steps:
+            keep = chrono(key, hidden, chrono_steps)
+            return b.at[0].set(-keep).at[1].set(keep).ravel()
+        return b.at[1].set(forget_bias).ravel()
+
+    def init(key, input_size):
+        key_h, key_x, key_b = jax.random.split(key, 3)
+        return LSTMParams(
+            w_h=recurrent_init(key_h, (hidden, hidden), 4),
+            w_x=input_init(key_x, (input_size, hidden), 4),
+            b=init_bias(key_b) if bias else None,
+        )
+
+    def initial_state(params, batch_shape):
+        zeros = jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
+        return LSTMState(h=zeros, c=zeros)
+
+    def project(params, xs):
+        check_width("lstm", xs, params.w_x)
+        us = xs @ params.w_x
+        return us if params.b is None else us + params.b
+
+    def step(params, state, u):
+        i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
+        i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+        c = f * state.c + i * g
+        h = o * jnp.tanh(c)
+        return LSTMState(h, c), h
+
+    return Cell(init, initial_state, project, step)

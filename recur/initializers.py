@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initial weights and gate biases, each drawn gate block by gate block.
+
+A weight initializer is `(key, (rows, hidden), blocks) -> [rows, blocks * hidden]`. How
+a fused matrix is drawn decides how gradient travels: one orthogonal matrix over the
+whole `[H, 4H]` axis leaves each `[H, H]` block with a spectral radius near 0.5, one
+orthogonal matrix for each block leaves it at 1. All but `fused_orthogonal` draw each
+block on its own.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+
+Initializer: TypeAlias = Callable[[jax.Array, tuple[int, int], int], jax.Array]
+
+
+def _blockwise(draw: Callable[[jax.Array, tuple[int, int]], jax.Array]) -> Initializer:
+    def initialize(key, shape, blocks):
+        drawn = jax.vmap(lambda key: draw(key, shape))(jax.random.split(key, blocks))
+        return drawn.swapaxes(0, 1).reshape(shape[0], -1)
+
+    return initialize
+
+
+orthogonal: Initializer = _blockwise(jax.nn.initializers.orthogonal())
+"""Each block orthogonal: all its singular values are 1 (Saxe et al. 2014)."""
+
+glorot: Initializer = _blockwise(jax.nn.initializers.glorot_uniform())
+"""U(-a, a), a = sqrt(6 / (rows + H)) (Glorot & Bengio 2010)."""
+
+lecun: Initializer = _blockwise(jax.nn.initializers.lecun_normal())
+"""Truncated normal of variance 1 / rows (LeCun et al. 1998)."""
+
+
+@_blockwise
+def identity(key, shape):
+    """The identity matrix in each block, the IRNN of Le, Jaitly & Hinton (2015)."""
+    del key
+    return jnp.eye(*shape)
+
+
+@_blockwise
+def uniform(key, shape):
+    """U(-1/sqrt(H), 1/sqrt(H)), the default of PyTorch."""
+    bound = shape[1] ** -0.5
+    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+
+def fused_orthogonal(key: jax.Array, shape: tuple[int, int], blocks: int) -> jax.Array:
+    """One orthogonal matrix over the fused axis, as Keras and flax.nnx draw it.
+
+    The blocks are not orthogonal: for k blocks the root mean square of their singular
+    values is 1/sqrt(k). Here to reproduce those libraries, not to recommend.
+    """
+    rows, hidden = shape
+    return jax.nn.initializers.orthogonal()(key, (rows, blocks * hidden))
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "fused_orthogonal": fused_orthogonal,
+    "glorot": glorot,
+    "identity": identity,
+    "lecun": lecun,
+    "orthogonal": orthogonal,
+    "uniform": uniform,
+}
+
+
+def chrono(key: jax.Array, hidden: int, longest: int) -> jax.Array:
+    """Gate biases for memories of 2 to `longest` steps, uniformly: b = ln U[1, T - 1].
+
+    A gate that keeps with sigma(b) = u / (1 + u) has the time constant
+    1 / (1 - sigma(b)) = 1 + u, uniform on [2, T].
+
+    Args:
+      key: a PRNG key.
+      hidden: H, the number of units.
+      longest: T, the longest memory, in steps.
+
+    Returns:
+      `[H]` biases of the gate that keeps; the gate that writes takes the negative.
+
+    Raises:
+      ValueError: `longest` is below 2.
+
+    Paper: Tallec & Ollivier, "Can recurrent neural networks warp time?", 2018.
+    """
+    if longest < 2:
+        raise ValueError(f"chrono: the longest memory must be >= 2 steps, got {longest}")
+    return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=longest - 1.0))
