@@ -54,7 +54,7 @@ class Train:
     log_every: int = 10
     eval_every: int = 50
     eval_batch: int = 256
-    checkpoint_every: int = 250
+    checkpoint_every: int = 200
     flow_batch: int = 32
 
     def __post_init__(self):

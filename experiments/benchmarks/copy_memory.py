@@ -66,9 +66,10 @@ PRESETS = {
         "model.hidden": 96,
         "train.batch": 16,
         "train.clip": 0.1,
+        "train.decay": 0.99,
         "train.learning_rate": 0.015,
         "train.schedule": "half_cosine",
-        "train.steps": 1000,
+        "train.steps": 1200,
     },
     # Arjovsky et al. have no GRU; 46 units give it the parameters of their LSTM.
     "paper": {
