@@ -21,10 +21,13 @@ def main(argv: Sequence[str]) -> int:
         if values.help:
             print(flags.help_text(values))
             return 0
-        place = runs.Place(values.workdir, bool(values.resume), bool(values.overwrite))
+        place = runs.Place(
+            values.workdir, bool(values.resume), bool(values.overwrite), values.mirror
+        )
         runs.check_place(place)
         plan = make_plan(flags.given(values), runs.saved_settings(place))
-        return _run(plan, runs.open_run(place, plan.settings))
+        with runs.open_run(place, plan.settings) as directory:
+            return _run(plan, directory)
     except Refusal as error:
         print(f"recur: {error}", file=sys.stderr)
         return 2
@@ -39,7 +42,8 @@ def _run(plan: Plan, directory: runs.Run) -> int:
     from experiments.interrupts import Interrupted
     from experiments.progress import Progress
 
-    with Progress(plan.cells, plan.train) as progress:
+    progress = Progress(plan.cells, plan.train)
+    with progress.bars:
         for note in directory.notes:
             progress.say(note)
         try:

@@ -83,7 +83,7 @@ def flow_figure(
         ax.set_title(title)
         ax.set_xlabel("lag (steps before the last)")
         ax.set_xlim(left=0)
-    axes[0].set_ylabel(r"$\log_{10}\,\Vert\partial L/\partial s\Vert_2$")
+    axes[0].set_ylabel(r"$\log_{10}\,\Vert\mathrm{d}L/\mathrm{d}s\Vert_2$")
     figure.suptitle(f"{_task(plan)}; L: loss at the last step", fontsize=9)
     _legend(figure, plan, {"s = h": "-", "s = c": "--"} if _any_c(curves) else {"s = h": "-"})
     return figure

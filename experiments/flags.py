@@ -2,7 +2,8 @@
 """The command line. No other file reads or defines a flag."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -11,7 +12,7 @@ from experiments.plan import all_options, make_plan
 from experiments.refusal import Refusal, nearest
 
 
-DEFINERS = {
+DEFINERS: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -22,8 +23,12 @@ PLACE = {
     "workdir": "directory of the run; a new one under runs/ if not given",
     "resume": "go on with the run in --workdir, under the settings saved there",
     "overwrite": "delete the run in --workdir and start anew",
+    "mirror": "copy the metrics to tensorboard or to wandb as they come",
     "help": "show this and exit",
 }
+
+WORDS = ("workdir", "mirror")
+"""The flags of `PLACE` that take a word; the others are switches."""
 
 
 def parse(argv: Sequence[str]) -> flags.FlagValues:
@@ -49,7 +54,11 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
 
 def given(values: flags.FlagValues) -> dict[str, Value]:
     """The settings that the command line names."""
-    return {name: values[name].value for name in all_options() if values[name].present}
+    return {
+        name: value
+        for name in all_options()
+        if (value := values[name].value) is not None
+    }
 
 
 def flagfile(settings: Mapping[str, Value]) -> str:
@@ -75,9 +84,7 @@ def help_text(values: flags.FlagValues) -> str:
 
 
 def _entry(name: str, text: str) -> list[str]:
-    indent = " " * 6
-    return [f"  --{name}", textwrap.fill(text, 80, initial_indent=indent,
-                                         subsequent_indent=indent)]
+    return [f"  --{name}", textwrap.indent(textwrap.fill(text, 74), " " * 6)]
 
 
 def _define(options: Mapping[str, Option]) -> flags.FlagValues:
@@ -90,6 +97,6 @@ def _define(options: Mapping[str, Option]) -> flags.FlagValues:
         else:
             DEFINERS[option.kind](name, None, option.help, flag_values=values)
     for name, text in PLACE.items():
-        define = flags.DEFINE_string if name == "workdir" else flags.DEFINE_boolean
+        define = DEFINERS[str if name in WORDS else bool]
         define(name, None, text, flag_values=values)
     return values

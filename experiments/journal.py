@@ -9,12 +9,11 @@ import json
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-
-Row = Mapping[str, Any]
+from experiments.mirrors import Mirror, Row
 
 
 class Journal:
@@ -22,18 +21,23 @@ class Journal:
 
     Args:
       path: the file; created with the first row.
+      mirror: follows every row that is appended.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, mirror: Mirror):
         self.path = path
+        self.mirror = mirror
         self.lock = threading.Lock()
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows and put them on the disk."""
+        rows = list(rows)
         with self.lock, self.path.open("a", encoding="utf-8") as file:
             file.writelines(encode(row) + "\n" for row in rows)
             file.flush()
             os.fsync(file.fileno())
+            for row in rows:
+                self.mirror.write(row)
 
     def read(self) -> list[dict[str, Any]]:
         """All rows. A last line cut short by a crash is not one."""

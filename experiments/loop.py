@@ -110,7 +110,8 @@ def _record(loop: Loop, stretch: Stretch, start: int, stop: int) -> None:
         return
     # An evaluation that is not finite after losses that are belongs to the last step.
     step = stop if finite.all() else start + int((~finite).any(0).argmax()) + 1
-    lost = stretch.evaluation["eval_loss"] if finite.all() else stretch.loss[:, step - start - 1]
+    losses = np.asarray(stretch.loss)[:, step - start - 1]
+    lost = stretch.evaluation["eval_loss"] if finite.all() else losses
     seed = int((~np.isfinite(lost)).argmax())
     rows = [row for row in _rows(loop, stretch, start, stop) if row["step"] < step]
     end = {"cell": loop.cell, "seed": seed, "step": step, "loss": None}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user sees while a run goes: a bar on a terminal, plain lines in a log."""
 
-import types
 from collections.abc import Iterable
 
 import rich.console
@@ -13,11 +12,14 @@ from experiments.train import Stretch
 
 
 class Progress:
-    """Reports on training; a context manager.
+    """Reports on training.
 
     Args:
       cells: the cells of the run, in order.
       train: how they are trained.
+
+    Attributes:
+      bars: the context to train in; its bars are shown on a terminal alone.
     """
 
     def __init__(self, cells: Iterable[str], train: Train):
@@ -37,18 +39,6 @@ class Progress:
             cell: self.bars.add_task(cell, total=train.steps, start=False, status="")
             for cell in cells
         }
-
-    def __enter__(self) -> "Progress":
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.bars.stop()
 
     def say(self, line: str) -> None:
         """Print a line."""

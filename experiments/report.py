@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from experiments import summary
 from experiments.plan import Plan
 from experiments.runs import Run, versions
-from experiments.summary import Summary
+from experiments.summary import Summary, timing
 
 
 CAPTIONS = {
@@ -32,13 +32,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem;
        margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.85rem; }
-th, td { padding: 0.25rem 0.7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
-th { vertical-align: bottom; white-space: normal; }
+th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
+th { vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 1rem 0; } img { width: 100%; } figcaption { color: #555; }
 pre { background: #f5f5f5; padding: 0.7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .failure { color: #a40000; font-weight: bold; }
-.settings { columns: 2; } .settings table { width: 100%; }
+.numbers td { white-space: pre; } .settings { columns: 2; } .settings table { width: 100%; }
 @media print { body { margin: 0; max-width: none; } figure { break-inside: avoid; } }
 """
 
@@ -61,11 +61,9 @@ PAGE = """<!DOCTYPE html>
 def render(plan: Plan, run: Run, summed: Summary) -> str:
     """The page, from the summary and the figures in the run directory."""
     title = f"{plan.front.benchmark}: {', '.join(plan.cells)}"
-    seconds = summed["seconds"]
     measured = (
-        f"{plan.front.seeds} seeds each, on {summed['device']}, in "
-        f"{seconds['total']:.0f} s, of which {seconds['compile']:.0f} s compilation. The "
-        f"best predictor without memory has a loss of {summed['baseline']:.6g} nats."
+        f"{plan.front.seeds} seeds each, on {summed['device']}: {timing(summed)}. The best "
+        f"predictor without memory has a loss of {summed['baseline']:.6g} nats."
     )
     replay = "python -m experiments --flagfile=flags.txt --workdir=NEW"
     parts = [
@@ -75,7 +73,7 @@ def render(plan: Plan, run: Run, summed: Summary) -> str:
             f'<p class="failure">{html.escape(f"{cell}: {reason}")}</p>'
             for cell, reason in summed["failures"].items()
         ),
-        _table(summary.rows(plan, summed)),
+        _numbers(summed),
         f"<p>Mean [smallest, largest] over {plan.front.seeds} seeds. Slopes are least "
         f"squares over all lags; a half-life of inf does not shrink.</p>",
         *(_figure(run, name, caption) for name, caption in CAPTIONS.items()),
@@ -86,6 +84,12 @@ def render(plan: Plan, run: Run, summed: Summary) -> str:
         _table([["package", "version"], *_pairs(versions())]),
     ]
     return PAGE.format(title=html.escape(title), style=STYLE, body="\n".join(parts))
+
+
+def _numbers(summed: Summary) -> str:
+    """The table of results, each range on a line below its mean."""
+    lines = [[cell.replace(" [", "\n[") for cell in row] for row in summary.rows(summed)]
+    return f'<div class="numbers">{_table(lines)}</div>'
 
 
 def _pairs(mapping) -> list[list[str]]:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The directory of a run: who may write to it, and what it says about itself."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from experiments.flags import flagfile
 from experiments.journal import Journal, replace
+from experiments.mirrors import check_mirror, open_mirror
 from experiments.options import Value
 from experiments.refusal import Refusal
 
@@ -21,7 +23,8 @@ CONFIG, FLAGS, LOCK, METRICS = "config.json", "flags.txt", "run.lock", "metrics.
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
 SUMMARY, REPORT = "summary.json", "report.html"
 
-ARTEFACTS = (METRICS, SUMMARY, REPORT, FIGURES, CHECKPOINTS, FLAGS, CONFIG)
+MIRRORED = ("tensorboard", "wandb")
+ARTEFACTS = (*MIRRORED, METRICS, SUMMARY, REPORT, FIGURES, CHECKPOINTS, FLAGS, CONFIG)
 """All that a run makes and --overwrite deletes; config.json, its mark, goes last."""
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -32,13 +35,11 @@ class Run(NamedTuple):
 
     Attributes:
       path: the directory.
-      lock: the open lock file; the operating system lets go of it with the process.
       journal: its metrics.
       notes: lines that the user should read before the run starts.
     """
 
     path: Path
-    lock: IO[str]
     journal: Journal
     notes: tuple[str, ...]
 
@@ -49,11 +50,12 @@ class Run(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a run goes, as the user said it."""
+    """Where a run goes, and who follows it, as the user said it."""
 
     workdir: str | None
     resume: bool
     overwrite: bool
+    mirror: str | None
 
 
 def check_place(place: Place) -> None:
@@ -62,6 +64,7 @@ def check_place(place: Place) -> None:
     Raises:
       Refusal: see the messages.
     """
+    check_mirror(place.mirror)
     if place.resume and place.overwrite:
         raise Refusal("--resume and --overwrite exclude each other: choose one")
     if place.workdir is None:
@@ -103,14 +106,29 @@ def saved_settings(place: Place) -> dict[str, Value] | None:
         ) from None
 
 
-def open_run(place: Place, settings: Mapping[str, Value]) -> Run:
-    """Take hold of the run directory and write down what the run is.
+@contextlib.contextmanager
+def open_run(place: Place, settings: Mapping[str, Value]) -> Iterator[Run]:
+    """Hold the run directory, and write down what the run is.
 
     Raises:
       Refusal: the directory cannot be written, or another process holds it.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = Path(place.workdir or f"runs/{settings['benchmark']}-{stamp}")
+    with _lock(path):
+        if place.overwrite:
+            _clear(path)
+        notes = _version_notes(path) if place.resume else ()
+        replace(path / FLAGS, flagfile(settings))
+        config = {"settings": dict(settings), "versions": versions()}
+        replace(path / CONFIG, json.dumps(config, indent=2) + "\n")
+        mirror = open_mirror(place.mirror, path, settings)
+        with contextlib.closing(mirror):
+            yield Run(path, Journal(path / METRICS, mirror), notes)
+
+
+def _lock(path: Path) -> IO[str]:
+    """An open file; the operating system lets go of it with the process."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / LOCK).open("a", encoding="utf-8")
@@ -121,16 +139,11 @@ def open_run(place: Place, settings: Mapping[str, Value]) -> Run:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        lock.close()
         raise Refusal(
             f"--workdir={path} is in use by another process: wait for it, or choose another"
         ) from None
-    if place.overwrite:
-        _clear(path)
-    notes = _version_notes(path) if place.resume else ()
-    replace(path / FLAGS, flagfile(settings))
-    config = {"settings": dict(settings), "versions": versions()}
-    replace(path / CONFIG, json.dumps(config, indent=2) + "\n")
-    return Run(path, lock, Journal(path / METRICS), notes)
+    return lock
 
 
 def versions() -> dict[str, str]:

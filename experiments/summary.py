@@ -3,7 +3,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -26,16 +26,21 @@ def summarize(plan: Plan, outcomes: Mapping[str, "Outcome"], total: float) -> Su
     Args:
       plan: the plan.
       outcomes: by cell.
-      total: wall time of this process [s].
+      total: wall time of this process [s]; that of earlier, interrupted ones is in
+        the seconds of training alone.
     """
-    compiling = sum(outcome.compile_seconds for outcome in outcomes.values())
+    fits = [outcome.fit for outcome in outcomes.values() if outcome.fit]
     return {
         "benchmark": plan.front.benchmark,
         "preset": plan.front.preset,
         "baseline": plan.benchmark.baseline,
         "chance": plan.benchmark.chance,
         "device": jax.devices()[0].device_kind,
-        "seconds": {"total": total, "compile": compiling, "run": total - compiling},
+        "seconds": {
+            "total": total,
+            "compile": sum(outcome.compile_seconds for outcome in outcomes.values()),
+            "train": sum(fit.seconds for fit in fits),
+        },
         "failures": {
             name: outcome.failure for name, outcome in outcomes.items() if outcome.failure
         },
@@ -82,29 +87,47 @@ def to_json(summary: Summary) -> str:
     return json.dumps({**summary, "runs": runs}, indent=2, allow_nan=False) + "\n"
 
 
-def rows(plan: Plan, summary: Summary) -> list[list[str]]:
+def rows(summary: Mapping[str, Any]) -> list[list[str]]:
     """The table: a head, then a line for each cell with `mean [min, max]` over seeds."""
-    metrics = list(plan.benchmark.chance)
+    metrics = list(summary["chance"])
     columns = ["loss_over_baseline", *metrics]
     columns += ["slope_init", "slope_trained", "half_life_init", "half_life_trained"]
     head = ["cell", "parameters", "loss / baseline", *(m.replace("_", " ") for m in metrics)]
     head += ["slope at init (nats/step)", "slope trained (nats/step)"]
     head += ["half-life at init (steps)", "half-life trained (steps)"]
     lines = [head]
-    for cell in plan.cells:
+    for cell in dict.fromkeys(run["cell"] for run in summary["runs"]):
         runs = [run for run in summary["runs"] if run["cell"] == cell]
-        spreads = [spread([run[column] for run in runs]) for column in columns]
+        spreads = [_spread_of(column, runs) for column in columns]
         lines.append([cell, f"{runs[0]['parameters']:,}", *spreads])
     return lines
 
 
-def spread(values: Iterable[float]) -> str:
+def _spread_of(column: str, runs: Sequence[Mapping[str, Any]]) -> str:
+    """In summary.json a half-life that is not finite is null: it does not shrink."""
+    values = [run[column] for run in runs]
+    slopes = [run.get(column.replace("half_life", "slope")) for run in runs]
+    if column.startswith("half_life") and all(slope is not None for slope in slopes):
+        values = [math.inf if value is None else value for value in values]
+    return spread(values)
+
+
+def spread(values: Iterable[float | None]) -> str:
     """`mean [min, max]`; a dash where nothing was measured."""
-    values = list(values)
-    if any(math.isnan(value) for value in values):
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    if not known:
         return "-"
-    mean = sum(values) / len(values)
-    return f"{mean:.3g} [{min(values):.3g}, {max(values):.3g}]"
+    mean = sum(known) / len(known)
+    return f"{mean:.3g} [{min(known):.3g}, {max(known):.3g}]"
+
+
+def timing(summary: Summary) -> str:
+    """Where the time went. Cells run side by side, so their sum exceeds the total."""
+    seconds = summary["seconds"]
+    return (
+        f"{seconds['total']:.0f} s on the clock; added up over cells, "
+        f"{seconds['compile']:.0f} s compiling and {seconds['train']:.0f} s training"
+    )
 
 
 def table(plan: Plan, summary: Summary) -> rich.table.Table:
@@ -112,10 +135,9 @@ def table(plan: Plan, summary: Summary) -> rich.table.Table:
     metrics = list(plan.benchmark.chance)
     columns = ["cell", "seed", "loss_over_baseline", *metrics]
     columns += ["slope_init", "slope_trained", "half_life_init", "half_life_trained"]
-    seconds = summary["seconds"]
     table = rich.table.Table(
         title=f"{plan.front.benchmark}, lag curves in nats a step, half-lives in steps",
-        caption=f"{seconds['total']:.0f} s, {seconds['compile']:.0f} s of it compilation",
+        caption=timing(summary),
     )
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right", overflow="fold")

@@ -1,14 +1,26 @@
-"""Strict by default: what JAX would promote in silence is an error here."""
+"""Fixtures that change how JAX computes, for the tests that ask for them."""
 
 import jax
 import pytest
 
 
-jax.config.update("jax_numpy_dtype_promotion", "strict")
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory):
+    """The same tiny program is compiled once, not once a test."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+@pytest.fixture
+def strict():
+    """No silent promotion of dtypes: what JAX would mix is an error."""
+    with jax.numpy_dtype_promotion("strict"):
+        yield
 
 
 @pytest.fixture
 def x64():
-    """Double precision, for this test alone."""
+    """Double precision."""
     with jax.enable_x64(True):
         yield

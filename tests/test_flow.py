@@ -12,6 +12,8 @@ from tests.reference import CASES
 from tests.test_cells import H, I, draw
 
 
+pytestmark = pytest.mark.usefixtures("strict")
+
 adjoints_of = jax.jit(flow.adjoints, static_argnums=(0, 3))
 curve_of = jax.jit(flow.lag_curve, static_argnums=(0, 3))
 
@@ -39,7 +41,8 @@ def flatten(state):
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(state)])
 
 
-def test_adjoints_are_the_explicit_product_of_step_jacobians(case, x64):
+@pytest.mark.usefixtures("x64")
+def test_adjoints_are_the_explicit_product_of_step_jacobians(case):
     cell, params, xs = draw(case, batch=())
     value, states, adjoints = adjoints_of(cell, params, xs, read_everywhere)
     us = cell.project(params, xs)
@@ -97,7 +100,8 @@ def linear_rnn(rho, hidden=16):
 
 
 @pytest.mark.parametrize("rho", [0.5, 0.97, 1.0, 1.1])
-def test_a_linear_rnn_loses_ln_rho_a_step(rho, x64):
+@pytest.mark.usefixtures("x64")
+def test_a_linear_rnn_loses_ln_rho_a_step(rho):
     cell, params = linear_rnn(rho)
     xs = jax.random.normal(jax.random.key(1), (501, 3, I))
     curve = curve_of(cell, params, xs, lambda h: h[-1].sum())
@@ -131,7 +135,8 @@ def test_a_loss_below_the_range_of_float32_has_its_adjoints(case):
 
 
 @pytest.mark.parametrize("forget_bias", [-1.0, 0.0, 3.0])
-def test_an_lstm_without_weights_keeps_sigma_of_its_forget_bias(forget_bias, x64):
+@pytest.mark.usefixtures("x64")
+def test_an_lstm_without_weights_keeps_sigma_of_its_forget_bias(forget_bias):
     cell = recur.lstm(H, forget_bias=forget_bias)
     params = cell.init(jax.random.key(0), I)
     params = params._replace(w_h=0 * params.w_h, w_x=0 * params.w_x)
@@ -143,7 +148,8 @@ def test_an_lstm_without_weights_keeps_sigma_of_its_forget_bias(forget_bias, x64
 
 
 @pytest.mark.parametrize("make", [recur.lstm, recur.gru])
-def test_chrono_gives_each_unit_its_own_time_constant(make, x64):
+@pytest.mark.usefixtures("x64")
+def test_chrono_gives_each_unit_its_own_time_constant(make):
     """1 / (1 - factor) = 1 + u with u uniform on [1, T - 1]."""
     cell = make(500, chrono_steps=50)
     params = cell.init(jax.random.key(4), 1)

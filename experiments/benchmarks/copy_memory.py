@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.benchmark import Batch, Benchmark, cross_entropy
+from experiments.options import Value
 from experiments.refusal import check_at_least
 
 
@@ -55,7 +56,7 @@ class CopyMemory:
         check_at_least(2, symbols=self.symbols)
 
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Value]] = {
     # Gate biases that keep by default are what lets the gates show their worth at the
     # start: with biases of zero an untrained LSTM or GRU forgets as fast as an RNN.
     "default": {

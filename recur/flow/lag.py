@@ -77,6 +77,7 @@ def slope(curve: jax.Array) -> jax.Array:
     return (centred * nats).sum(-1) / jnp.square(centred).sum(-1)
 
 
-def half_life(slope: jax.Array) -> jax.Array:
+def half_life(slope: jax.typing.ArrayLike) -> jax.Array:
     """Steps over which gradient halves, ln 2 / -slope; inf where it does not shrink."""
+    slope = jnp.asarray(slope)
     return jnp.where(slope < 0, math.log(2) / -slope, jnp.inf)

@@ -1,0 +1,103 @@
+"""Imports point one way, and each outside library has one home."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from recur.cells import CELLS
+
+
+ROOT = pathlib.Path(__file__).parents[1]
+FILES = sorted([*ROOT.glob("recur/**/*.py"), *ROOT.glob("experiments/**/*.py")])
+
+LAYERS = (
+    ("recur.cell", "recur.initializers"),
+    ("recur.cells", "recur.unroll"),
+    ("recur.flow",),
+    ("recur",),
+    ("experiments",),
+)
+"""From the ground up: a file imports from its own layer and those before it."""
+
+HOMES = {
+    "absl": {"experiments/flags.py"},
+    "flax": {"experiments/model.py"},
+    "optax": {"experiments/train.py"},
+    "orbax": {"experiments/checkpoint.py"},
+    "matplotlib": {"experiments/figures.py"},
+    "tensorboardX": {"experiments/mirrors.py"},
+    "wandb": {"experiments/mirrors.py"},
+}
+
+
+def name_of(file):
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_of(module):
+    if module == "recur":
+        return LAYERS.index(("recur",))
+    for height, names in enumerate(LAYERS):
+        if any(module == n or module.startswith(f"{n}.") for n in names if n != "recur"):
+            return height
+    return None
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_point_down(file):
+    here = layer_of(name_of(file))
+    assert here is not None
+    for module in imports_of(file):
+        there = layer_of(module)
+        # `from recur import flow` is an import of recur.flow.
+        if module == "recur" and here < LAYERS.index(("recur",)):
+            continue
+        assert there is None or there <= here, f"{module} is above"
+
+
+@pytest.mark.parametrize(("library", "homes"), HOMES.items())
+def test_each_library_has_one_home(library, homes):
+    users = {
+        str(file.relative_to(ROOT))
+        for file in FILES
+        if any(module.split(".")[0] == library for module in imports_of(file))
+    }
+    assert users == homes
+
+
+def test_gradient_flow_names_no_cell():
+    for file in ROOT.glob("recur/flow/*.py"):
+        tree = ast.parse(file.read_text())
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not names & set(CELLS)
+
+
+def test_the_bench_names_no_cell_but_in_defaults():
+    """A cell is known by its row in `CELLS`; --cells and presets have defaults."""
+    word = re.compile(rf"""["']({'|'.join(CELLS)})\b""")
+    naming = {f.name for f in ROOT.glob("experiments/*.py") if word.search(f.read_text())}
+    assert naming == {"settings.py"}
+
+
+def test_the_library_imports_neither_a_framework_nor_flags():
+    code = (
+        "import sys, recur\n"
+        "found = {'flax', 'absl', 'optax', 'experiments', 'matplotlib'} & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

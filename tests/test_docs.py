@@ -1,0 +1,113 @@
+"""Every command and every number in the documents."""
+
+import pathlib
+import re
+import runpy
+import shlex
+import sys
+
+import pytest
+
+from experiments.__main__ import main
+from experiments.results.__main__ import table
+from tests.test_runs import TINY
+
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "BUILD.md")}
+
+ELSEWHERE = {
+    "python -m pip": "run by CI, and in part for machines that are not here",
+    "python -m venv": "run by CI",
+    ". .venv/bin/activate": "run by CI",
+    "python -m pytest": "this is it",
+    "python -m flake8": "run by CI",
+    "python -m isort": "run by CI",
+    "python -m mypy": "run by CI",
+}
+"""Commands that are not run here, and where they are."""
+
+SHRUNK = [flag for flag in TINY if not flag.startswith(("--cells", "--seeds"))]
+
+
+def commands():
+    for text in DOCUMENTS.values():
+        blocks = re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        spans = re.findall(r"`(python -m [^`]+)`", text)
+        for line in [*"".join(blocks).splitlines(), *spans]:
+            yield from (part.strip() for part in line.split("&&"))
+
+
+def test_every_command_is_run_here_or_elsewhere():
+    known = (*ELSEWHERE, "python -m experiments")
+    for command in commands():
+        assert command.startswith(known), command
+
+
+def experiments():
+    return sorted({c for c in commands() if re.match(r"python -m experiments( |$)", c)})
+
+
+def in_order(commands):
+    """A resumption after the run that it resumes."""
+    return sorted(commands, key=lambda c: ("--resume" in c, "--flagfile" in c, c))
+
+
+def test_the_commands_of_the_bench_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert len(experiments()) >= 7
+    for command in in_order(experiments()):
+        flags = shlex.split(command)[3:]
+        if not {"--resume", "--help"} & set(flags):
+            # What makes it small comes first, so that the command has the last word.
+            small = [f for f in SHRUNK if "lag" not in f or "--preset=paper" not in flags]
+            flags = [*flags, *(f for f in small if f.split("=")[0] not in command)]
+            if not any("--workdir" in f for f in flags):
+                flags.append(f"--workdir=runs/{len(list(tmp_path.rglob('config.json')))}")
+        assert main(flags) == 0, (command, capsys.readouterr().err)
+
+
+def test_the_python_of_the_readme_runs(tmp_path):
+    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["README.md"], re.M | re.S)
+    file = tmp_path / "readme.py"
+    file.write_text(code)
+    names = runpy.run_path(str(file))
+    assert names["adjoints"].c.shape == (200, 32, 128)
+    assert names["curve"].h.shape == (200,)
+
+
+def test_the_table_of_the_readme_is_that_of_the_published_run():
+    assert table("copy_memory") in DOCUMENTS["README.md"]
+
+
+def test_the_published_run_shows_what_the_bench_exists_to_show():
+    from tests.test_runs import json
+
+    text = (ROOT / "experiments/results/copy_memory/summary.json").read_text()
+    for run in json.loads(text)["runs"]:
+        if run["cell"] == "rnn":
+            assert abs(run["loss_over_baseline"] - 1) <= 0.05
+        else:
+            assert run["loss_over_baseline"] <= 0.1
+            assert run["recall_accuracy"] >= 0.95
+
+
+def test_the_published_flags_are_those_of_the_default_run():
+    from experiments.flags import flagfile
+    from experiments.plan import make_plan
+
+    text = (ROOT / "experiments/results/copy_memory/flags.txt").read_text()
+    assert text == flagfile(make_plan({}).settings)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_and_files_named_exist(name):
+    for target in re.findall(r"\]\(([^)#]+)\)", DOCUMENTS[name]):
+        assert (ROOT / target).exists(), target
+
+
+def test_tests_named_in_the_documents_exist():
+    source = "".join(file.read_text() for file in (ROOT / "tests").glob("*.py"))
+    for name in re.findall(r"`(test_\w+)`", "".join(DOCUMENTS.values())):
+        assert f"def {name}(" in source, name
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,177 @@
+"""What the command line accepts, what it refuses, and in which words."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from experiments import flags
+from experiments.__main__ import main
+from experiments.plan import all_options, make_plan
+from experiments.refusal import Refusal
+from experiments.registry import BENCHMARKS
+from recur.cells import CELLS
+
+
+REFUSALS = {
+    "--copy_memory.lags=3": "did you mean --copy_memory.lag?",
+    "--sedes=3": "did you mean --seeds?",
+    "--train.step=3": "did you mean --train.steps?",
+    "--cells=rnn,lstn": "unknown cell 'lstn': did you mean 'lstm'?",
+    "--cells=": "unknown cell ''",
+    "--cells=gru,gru": "names a cell twice",
+    "--benchmark=copy_memry": "did you mean 'copy_memory'?",
+    "--preset=papr": "did you mean 'paper'?",
+    "--copy_memory.lag=0": "--copy_memory.lag must be at least 1, got 0",
+    "--copy_memory.layout=other": "arjovsky|locuslab",
+    "--model.hidden=0": "--model.hidden must be at least 1, got 0",
+    "--gru.hidden=-2": "--gru.hidden must be an integer >= 1, got -2",
+    "--lstm.chrono_steps=1": "--lstm.chrono_steps must be 0 or >= 2",
+    "--train.batch=0": "--train.batch must be at least 1, got 0",
+    "--seeds=0": "--seeds must be at least 1, got 0",
+    "--train.learning_rate=nan": "--train.learning_rate must be finite and above 0",
+    "--train.learning_rate=inf": "--train.learning_rate must be finite and above 0",
+    "--train.clip=nan": "--train.clip must be finite",
+    "--train.decay=1": "--train.decay must be in [0, 1)",
+    "--train.eval_every=15": "--train.eval_every must be a multiple of log_every",
+    "--train.steps=many": "--train.steps=many",
+    "--train.optimizer=adamw": "adam|rmsprop|sgd",
+    "copy_memory": "'copy_memory' is not a flag",
+    "--resume": "name the run to go on with: --workdir=DIR",
+    "--overwrite": "name the run to go on with: --workdir=DIR",
+    "--mirror=wandbb": "did you mean 'wandb'?",
+    "--flagfile=/nowhere/flags.txt": "/nowhere/flags.txt",
+}
+
+
+def refuse(capsys, *argv):
+    """The one line with which a command line is refused."""
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(("flag", "message"), REFUSALS.items())
+def test_bad_flags_are_refused_in_one_line(flag, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refuse(capsys, flag)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_without_effect_is_refused(capsys):
+    line = refuse(capsys, "--cells=rnn", "--lstm.forget_bias=3")
+    assert "--lstm.forget_bias has no effect" in line
+
+
+def test_an_existing_directory_is_not_touched(capsys, tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert "--resume goes on" in refuse(capsys, f"--workdir={tmp_path}")
+    for flag in ("--resume", "--overwrite"):
+        assert "holds no run" in refuse(capsys, f"--workdir={tmp_path}", flag)
+    line = refuse(capsys, f"--workdir={tmp_path}", "--resume", "--overwrite")
+    assert "exclude each other" in line
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_file_is_no_work_directory(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("precious")
+    assert "is not a directory" in refuse(capsys, f"--workdir={file}")
+    assert "cannot be written" in refuse(capsys, f"--workdir={file / 'below'}")
+    assert file.read_text() == "precious"
+
+
+def test_a_resume_with_other_settings_names_each_of_them(capsys, tmp_path):
+    settings = make_plan({"train.steps": 7, "cells": "rnn"}).settings
+    config = json.dumps({"settings": settings, "versions": {}})
+    (tmp_path / "config.json").write_text(config)
+    line = refuse(
+        capsys, f"--workdir={tmp_path}", "--resume", "--train.steps=8", "--seeds=3",
+        "--rnn.bias=false",
+    )  # fmt: skip
+    assert "--train.steps was 7, is now 8" in line
+    assert "--rnn.bias was True, is now False" in line
+    assert "--seeds" not in line
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+    assert (tmp_path / "config.json").read_text() == config
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"settings": 3}'])
+def test_a_config_that_cannot_be_read_is_not_resumed(text, capsys, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    line = refuse(capsys, f"--workdir={tmp_path}", "--resume")
+    assert "config.json cannot be read" in line
+
+
+def test_a_refusal_waits_for_no_framework_and_compiles_nothing():
+    code = (
+        "import sys; from experiments.__main__ import main\n"
+        "assert main(['--seeds=0', '--workdir=unused']) == 2\n"
+        "slow = {'flax', 'optax', 'orbax', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "assert not slow, slow\n"
+        "import jax; assert not jax._src.xla_bridge.backends_are_initialized()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_exit_status_is_that_of_the_process():
+    command = [sys.executable, "-m", "experiments", "--copy_memory.lag=0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "recur: --copy_memory.lag must be at least 1, got 0\n"
+
+
+def test_help_explains_every_flag_with_its_default(capsys):
+    assert main(["--help", "--copy_memory.lag=77"]) == 0
+    text = capsys.readouterr().out
+    for name, option in all_options().items():
+        assert f"  --{name}\n" in text
+        assert option.help, f"--{name} is not explained"
+    assert "[steps]. (default: 77)" in " ".join(text.split())
+
+
+def test_flag_beats_preset_beats_default():
+    plain = make_plan({"preset": "paper"}).settings
+    assert plain["train.batch"] == 20 and plain["copy_memory.symbols"] == 8
+    assert make_plan({"preset": "paper", "train.batch": 5}).settings["train.batch"] == 5
+
+
+def test_the_width_of_a_cell_is_its_own_or_that_of_the_model():
+    plan = make_plan({"cells": "rnn,gru", "gru.hidden": 5, "model.hidden": 7})
+    assert plan.cells["rnn"] is CELLS["rnn"](7)
+    assert plan.cells["gru"] is CELLS["gru"](5, update_bias=-4.0)
+
+
+@pytest.mark.parametrize("lag", [100, 200, 300, 500])
+def test_the_paper_preset_is_the_protocol_of_arjovsky(lag):
+    plan = make_plan({"preset": "paper", "copy_memory.lag": lag})
+    assert plan.benchmark.steps == lag + 20
+    widths = {n: plan.settings[f"{n}.hidden"] for n in ("rnn", "lstm")}
+    assert widths == {"rnn": 80, "lstm": 40}
+    assert (plan.train.batch, plan.train.steps) == (20, 20_000)
+    assert (plan.train.optimizer, plan.train.decay) == ("rmsprop", 0.9)
+    assert (plan.train.clip, plan.train.clip_by) == (1.0, "value")
+    assert plan.train.learning_rate == 1e-3
+
+
+def test_every_preset_is_legal():
+    for name, entry in BENCHMARKS.items():
+        assert "default" in entry.presets
+        for preset in entry.presets:
+            make_plan({"benchmark": name, "preset": preset})
+
+
+def test_a_flagfile_is_read_and_later_flags_win(tmp_path):
+    file = tmp_path / "flags.txt"
+    file.write_text(flags.flagfile(make_plan({"seeds": 2}).settings))
+    values = flags.parse([f"--flagfile={file}", "--seeds=5"])
+    assert make_plan(flags.given(values)).settings == make_plan({"seeds": 5}).settings
+
+
+def test_an_unknown_saved_setting_is_refused():
+    with pytest.raises(Refusal, match="unknown setting 'train.stepz'"):
+        make_plan({}, {"train.stepz": 3})

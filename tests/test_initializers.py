@@ -1,0 +1,71 @@
+"""Each initializer has the statistics that its docstring claims, block by block."""
+
+import jax
+import numpy as np
+import pytest
+
+import recur
+from recur import initializers
+from recur.initializers import INITIALIZERS
+
+
+ROWS, HIDDEN, BLOCKS = 40, 200, 3
+
+
+def blocks_of(name):
+    w = INITIALIZERS[name](jax.random.key(0), (ROWS, HIDDEN), BLOCKS)
+    assert w.shape == (ROWS, BLOCKS * HIDDEN)
+    return np.split(np.asarray(w), BLOCKS, axis=1)
+
+
+def test_glorot_is_uniform_with_the_bound_of_one_block():
+    bound = np.sqrt(6 / (ROWS + HIDDEN))
+    for block in blocks_of("glorot"):
+        assert np.abs(block).max() <= bound
+        np.testing.assert_allclose(block.std(), bound / np.sqrt(3), rtol=0.02)
+
+
+def test_lecun_has_variance_one_over_rows():
+    for block in blocks_of("lecun"):
+        np.testing.assert_allclose(block.std(), ROWS**-0.5, rtol=0.02)
+        # Truncated at two standard deviations of the normal before truncation.
+        assert np.abs(block).max() < 2.3 * ROWS**-0.5
+
+
+def test_uniform_is_bounded_by_the_width():
+    for block in blocks_of("uniform"):
+        assert np.abs(block).max() <= HIDDEN**-0.5
+        np.testing.assert_allclose(block.std(), (3 * HIDDEN) ** -0.5, rtol=0.02)
+
+
+def test_identity_is_the_identity():
+    for block in blocks_of("identity"):
+        np.testing.assert_array_equal(block, np.eye(ROWS, HIDDEN))
+
+
+def test_orthogonal_rows_in_each_block():
+    for block in blocks_of("orthogonal"):
+        np.testing.assert_allclose(block @ block.T, np.eye(ROWS), atol=1e-5)
+
+
+def test_fused_orthogonal_has_orthogonal_rows_over_all_blocks_together():
+    w = np.concatenate(blocks_of("fused_orthogonal"), axis=1)
+    np.testing.assert_allclose(w @ w.T, np.eye(ROWS), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(set(INITIALIZERS) - {"identity"}))
+def test_blocks_are_drawn_apart(name):
+    first, second, third = blocks_of(name)
+    assert (first != second).any() and (second != third).any()
+
+
+def test_gate_biases_start_where_they_are_told():
+    lstm = recur.lstm(7, forget_bias=2.5).init(jax.random.key(0), 3)
+    np.testing.assert_array_equal(lstm.b, np.repeat([0, 2.5, 0, 0], 7))
+    gru = recur.gru(7, update_bias=-1.5).init(jax.random.key(0), 3)
+    np.testing.assert_array_equal(gru.b, np.repeat([-1.5, 0, 0], 7))
+
+
+def test_chrono_refuses_a_memory_shorter_than_its_law():
+    with pytest.raises(ValueError, match="must be >= 2 steps, got 1"):
+        initializers.chrono(jax.random.key(0), 4, 1)
