@@ -15,6 +15,9 @@ pytestmark = pytest.mark.usefixtures("strict")
 
 T, B, I, H = 9, 3, 4, 5
 
+# Two roads to one value, in other orders of the same operations.
+FLOAT32 = {"rtol": 1e-5, "atol": 1e-6}
+
 unroll = jax.jit(recur.unroll, static_argnums=0, static_argnames="reverse")
 
 
@@ -24,7 +27,7 @@ def draw(case, *, batch=(B,), steps=T):
     template = cell.init(jax.random.key(0), I)
     leaves, structure = jax.tree.flatten(template)
     keys = jax.random.split(jax.random.key(1), len(leaves) + 1)
-    drawn = [0.6 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=False)]
+    drawn = [0.4 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=False)]
     xs = jax.random.normal(keys[-1], (steps, *batch, I))
     return cell, jax.tree.unflatten(structure, drawn), xs
 
@@ -70,7 +73,7 @@ def test_a_batch_is_its_elements_one_by_one(case):
         return unroll(cell, params, xs)
 
     each = jax.vmap(jax.vmap(alone, 1, (0, 1)), 1, (0, 1))(xs)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), together, each)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **FLOAT32), together, each)
 
 
 def test_a_sequence_cut_in_two_is_the_whole(case):
@@ -79,16 +82,16 @@ def test_a_sequence_cut_in_two_is_the_whole(case):
     state, first = unroll(cell, params, xs[:4])
     state, second = unroll(cell, params, xs[4:], state)
     halves = state, jnp.concatenate([first, second])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole, halves)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **FLOAT32), whole, halves)
 
 
 def test_reverse_is_flipped_time(case):
     cell, params, xs = draw(case)
     state, ys = unroll(cell, params, xs, reverse=True)
     flipped_state, flipped = unroll(cell, params, xs[::-1])
-    np.testing.assert_allclose(ys, flipped[::-1], atol=1e-6)
+    np.testing.assert_allclose(ys, flipped[::-1], **FLOAT32)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state, flipped_state
+        lambda a, b: np.testing.assert_allclose(a, b, **FLOAT32), state, flipped_state
     )
 
 
@@ -134,7 +137,7 @@ def test_jit_is_no_jit(case):
     jitted = unroll(cell, params, xs)
     with jax.disable_jit():
         plain = recur.unroll(cell, params, xs)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), jitted, plain)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **FLOAT32), jitted, plain)
 
 
 def test_bfloat16_stays_bfloat16_and_finite(case):

@@ -249,8 +249,6 @@ def test_a_flipped_bit_is_found_and_an_older_checkpoint_used(
     assert_same_run(path, whole)
 
 
-# A read that fails leaves futures behind in orbax whose event loop is already closed.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_when_every_checkpoint_is_damaged_nothing_is_trained(
     tmp_path, monkeypatch, capsys
 ):
