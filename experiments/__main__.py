@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(plan: Plan, directory: runs.Run) -> int:
     # flax, orbax and matplotlib take seconds to import: a refusal must not wait for them.
-    from experiments import bench
+    from experiments import bench, summary
     from experiments.interrupts import Interrupted
     from experiments.progress import Progress
 
@@ -47,12 +47,13 @@ def _run(plan: Plan, directory: runs.Run) -> int:
         for note in directory.notes:
             progress.say(note)
         try:
-            done = bench.run(plan, directory, progress)
+            summed = bench.run(plan, directory, progress)
         except Interrupted as error:
             progress.say(f"stopped by {error}; go on: --workdir={directory.path} --resume")
             return 128 + error.signum
-    print(f"report: {directory.path / runs.REPORT}")
-    return 0 if done else 1
+    progress.table(summary.table(plan, summed))
+    progress.say(f"report: {directory.path / runs.REPORT}")
+    return 1 if summed["failures"] else 0
 
 
 if __name__ == "__main__":

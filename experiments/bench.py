@@ -57,11 +57,11 @@ class Outcome(NamedTuple):
     compile_seconds: float
 
 
-def run(plan: Plan, directory: runs.Run, progress: Progress) -> bool:
+def run(plan: Plan, directory: runs.Run, progress: Progress) -> summary.Summary:
     """Do everything that the plan says, in the directory.
 
     Returns:
-      Whether every cell was trained to its last step.
+      The summary of the run, as in summary.json.
 
     Raises:
       Interrupted: a signal asked to stop; a checkpoint was saved.
@@ -80,8 +80,7 @@ def run(plan: Plan, directory: runs.Run, progress: Progress) -> bool:
     summed = summary.summarize(plan, outcomes, time.monotonic() - started)
     replace(directory.path / runs.SUMMARY, summary.to_json(summed))
     replace(directory.path / runs.REPORT, report.render(plan, directory, summed))
-    progress.table(summary.table(plan, summed))
-    return all(outcome.failure is None for outcome in outcomes.values())
+    return summed
 
 
 def run_cell(

@@ -1,0 +1,176 @@
+"""One training step, the model around a cell, and its gradient flow on a task."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
+from experiments.gradient_flow import make_curves, rows
+from experiments.model import network
+from experiments.plan import make_plan
+from experiments.settings import Train
+from experiments.train import keys_of, make_optimizer, make_trainer, over_seeds
+from recur.cells import CELLS
+
+
+TASK = copy_memory(CopyMemory(lag=3, pattern=1, symbols=3))
+TINY = Train(steps=8, batch=4, eval_every=4, eval_batch=8, checkpoint_every=4, log_every=2)
+
+cells = pytest.mark.parametrize("name", sorted(CELLS))
+
+
+@cells
+def test_the_model_is_a_cell_and_a_linear_readout(name):
+    net = network(CELLS[name](6), TASK)
+    params = net.init(jax.random.key(0))
+    assert set(params) == {"recurrent", "readout"}
+    xs = TASK.batch(jax.random.key(1), 5).inputs
+    model = net.bind(params)
+    state = model.cell.initial_state(model.cell_params(), (5,))
+    logits = model(xs)
+    for t, u in enumerate(model.cell.project(model.cell_params(), xs)):
+        state, h = model.cell.step(model.cell_params(), state, u)
+        expected = h @ params["readout"]["kernel"] + params["readout"]["bias"]
+        np.testing.assert_allclose(logits[t], expected, atol=1e-5)
+
+
+@cells
+def test_an_untrained_model_is_near_the_uniform_guess(name):
+    net = network(CELLS[name](64), TASK)
+    batch = TASK.batch(jax.random.key(1), 200)
+    loss = TASK.loss(net.bind(net.init(jax.random.key(0)))(batch.inputs), batch.targets)
+    np.testing.assert_allclose(loss.mean(), math.log(TASK.output_size), rtol=0.25)
+
+
+def test_every_seed_starts_elsewhere_and_sees_other_batches():
+    net = network(CELLS["rnn"](6), TASK)
+    init = make_trainer(net, TASK, TINY).init
+    first, second = (init(jnp.int32(seed)).params for seed in (0, 1))
+    assert (first["recurrent"]["w_h"] != second["recurrent"]["w_h"]).any()
+    one, other = (TASK.batch(keys_of(seed).train, 50).targets for seed in (0, 1))
+    assert (one != other).any()
+
+
+@cells
+def test_a_stretch_of_steps_is_its_steps(name):
+    """One stretch of four equals four stretches of one, and says the same of each."""
+    net = network(CELLS[name](5), TASK)
+    trainer = make_trainer(net, TASK, TINY)
+    advance = jax.jit(trainer.advance)
+    seed = jnp.int32(7)
+    state = trainer.init(seed)
+    whole, stretch = advance(state, seed, jnp.int32(4))
+    for step in range(1, 5):
+        state, single = advance(state, seed, jnp.int32(step))
+        assert single.loss[0] == stretch.loss[step - 1]
+        assert single.grad_norm[0] == stretch.grad_norm[step - 1]
+    jax.tree.map(np.testing.assert_array_equal, state, whole)
+
+
+def test_every_step_sees_a_batch_of_its_own():
+    """Hardly a step is taken, so the losses differ by their batches alone."""
+    train = dataclasses.replace(TINY, optimizer="sgd", learning_rate=1e-12)
+    trainer = make_trainer(network(CELLS["rnn"](5), TASK), TASK, train)
+    seed = jnp.int32(0)
+    _, stretch = trainer.advance(trainer.init(seed), seed, jnp.int32(4))
+    assert len(set(stretch.loss.tolist())) == 4
+
+
+def test_a_short_stretch_leaves_the_rest_blank():
+    trainer = make_trainer(network(CELLS["rnn"](5), TASK), TASK, TINY)
+    seed = jnp.int32(0)
+    _, stretch = trainer.advance(trainer.init(seed), seed, jnp.int32(3))
+    assert (stretch.loss[:3] > 0).all() and (stretch.loss[3:] == 0).all()
+
+
+@pytest.mark.parametrize(("by", "bound"), [("norm", 0.5), ("value", 0.5)])
+def test_clipping_bounds_what_it_says(by, bound):
+    train = dataclasses.replace(
+        TINY, optimizer="sgd", learning_rate=1.0, clip=bound, clip_by=by
+    )
+    optimizer = make_optimizer(train)
+    grads = {"a": jnp.array([3.0, -4.0]), "b": jnp.array([0.1])}
+    updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
+    found = jnp.concatenate([updates["a"], updates["b"]])
+    expected = {
+        "norm": -jnp.array([3.0, -4.0, 0.1]) * bound / math.sqrt(25.01),
+        "value": jnp.array([-0.5, 0.5, -0.1]),
+    }
+    np.testing.assert_allclose(found, expected[by], rtol=1e-6)
+
+
+def test_no_clipping_at_zero():
+    train = dataclasses.replace(TINY, optimizer="sgd", learning_rate=1.0, clip=0.0)
+    optimizer = make_optimizer(train)
+    updates, _ = optimizer.update(jnp.array([30.0]), optimizer.init(jnp.zeros(1)))
+    np.testing.assert_allclose(updates, [-30.0])
+
+
+def test_half_cosine_keeps_the_rate_for_half_and_ends_at_zero():
+    train = dataclasses.replace(
+        TINY, optimizer="sgd", schedule="half_cosine", learning_rate=2.0, clip=0.0
+    )
+    optimizer = make_optimizer(train)
+    state = optimizer.init(jnp.zeros(()))
+    rates = []
+    for _ in range(9):
+        update, state = optimizer.update(jnp.ones(()), state)
+        rates.append(-float(update))
+    np.testing.assert_allclose(rates[:5], 2.0)
+    expected = [1 + math.cos(math.pi * k / 4) for k in range(5)]
+    np.testing.assert_allclose(rates[4:], expected, atol=1e-6)
+
+
+@cells
+def test_curves_are_the_gradient_of_the_last_loss_alone(name):
+    """Against probes in the carry of a loop written out here, in float64."""
+    with jax.enable_x64(True):
+        net = network(CELLS[name](5), TASK)
+        params = net.init(keys_of(3).init)
+        curves = jax.jit(make_curves(net, TASK, 4))(params, 3)
+        model = net.bind(params)
+        batch = TASK.batch(keys_of(3).flow, 4)
+        xs = batch.inputs.astype(jnp.float64)
+
+        def last_loss(probes):
+            state = model.cell.initial_state(model.cell_params(), (4,))
+            for t, u in enumerate(model.cell.project(model.cell_params(), xs)):
+                state, _ = model.cell.step(model.cell_params(), state, u)
+                leaves, structure = jax.tree.flatten(state)
+                moved = [leaf + probe[t] for leaf, probe in zip(leaves, probes, strict=True)]
+                state = jax.tree.unflatten(structure, moved)
+            logits = model.readout(jax.tree.leaves(state)[0])
+            return TASK.loss(logits, batch.targets[-1]).sum()
+
+        zeros = [jnp.zeros((TASK.steps, 4, 5)) for _ in curves]
+        for leaf, grads in zip("hc", jax.jit(jax.grad(last_loss))(zeros), strict=False):
+            with np.errstate(divide="ignore"):
+                norms = np.log10(np.linalg.norm(grads, axis=-1)).mean(1)[::-1]
+            np.testing.assert_allclose(curves[leaf], norms, rtol=1e-5, atol=1e-6)
+
+
+def test_rows_of_the_csv():
+    curves = {"h": np.array([[0.5, -1.0]]), "c": np.array([[-np.inf, -2.0]])}
+    assert list(rows("lstm", "init", curves)) == [
+        ("lstm", 0, "init", 0, "0.500000", "-inf"),
+        ("lstm", 0, "init", 1, "-1.000000", "-2.000000"),
+    ]
+    del curves["c"]
+    assert [row[-1] for row in rows("gru", "init", curves)] == ["", ""]
+
+
+@cells
+def test_every_cell_learns_to_copy_over_a_short_lag(name):
+    train = make_plan({"train.steps": 300, "train.eval_every": 300,
+                       "train.checkpoint_every": 300, "train.batch": 16}).train  # fmt: skip
+    trainer = make_trainer(network(CELLS[name](24), TASK), TASK, train)
+    seeds = jnp.arange(2)
+    states = jax.vmap(trainer.init)(seeds)
+    advance = jax.jit(over_seeds(trainer.advance))
+    _, stretch = advance(states, seeds, jnp.full(2, 300))
+    assert (stretch.evaluation["recall_accuracy"] == 1).all()
+    assert (stretch.evaluation["eval_loss"] < 0.1 * TASK.baseline).all()
