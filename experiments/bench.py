@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from experiments import figures, report, runs, summary
+from experiments.atomic import write_whole
 from experiments.checkpoint import Checkpoints
 from experiments.gradient_flow import make_curves
 from experiments.interrupts import Interrupted, deferred
-from experiments.journal import replace
-from experiments.loop import Diverged, Fit, Loop, fit
+from experiments.loop import Diverged, Loop, fit
 from experiments.model import network
+from experiments.outcome import Outcome
 from experiments.plan import Plan
 from experiments.progress import Progress
 from experiments.train import TrainState, make_trainer, over_seeds
@@ -37,24 +37,6 @@ class Programs(NamedTuple):
     advance: Callable[..., Any]
     curves: Callable[..., Any]
     seconds: float
-
-
-class Outcome(NamedTuple):
-    """What became of one cell.
-
-    Attributes:
-      parameters: how many numbers the model of one seed learns.
-      fit: the trained states; None if training broke off.
-      curves: phase -> leaf -> `[S, T]` lag curves.
-      failure: why training broke off; None if it did not.
-      compile_seconds: wall time of compilation.
-    """
-
-    parameters: int
-    fit: Fit | None
-    curves: dict[str, dict[str, np.ndarray]]
-    failure: str | None
-    compile_seconds: float
 
 
 def run(plan: Plan, directory: runs.Run, progress: Progress) -> summary.Summary:
@@ -78,8 +60,8 @@ def run(plan: Plan, directory: runs.Run, progress: Progress) -> summary.Summary:
     directory.journal.sort(plan.cells)
     figures.draw(plan, directory, outcomes)
     summed = summary.summarize(plan, outcomes, time.monotonic() - started)
-    replace(directory.path / runs.SUMMARY, summary.to_json(summed))
-    replace(directory.path / runs.REPORT, report.render(plan, directory, summed))
+    write_whole(directory.path / runs.SUMMARY, summary.to_json(summed))
+    write_whole(directory.path / runs.REPORT, report.render(plan, directory, summed))
     return summed
 
 

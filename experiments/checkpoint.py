@@ -7,7 +7,6 @@ step carries a digest of every leaf, checked before anything is trained from it.
 """
 
 import hashlib
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +23,12 @@ class Restored(NamedTuple):
     Attributes:
       tree: the state.
       note: what was saved beside it.
+      faults: what was wrong with newer checkpoints, which were moved aside.
     """
 
     tree: Any
     note: dict[str, Any]
+    faults: tuple[str, ...]
 
 
 class Checkpoints:
@@ -68,7 +69,7 @@ class Checkpoints:
     def restore(self, template: Any) -> Restored | None:
         """The newest step that is whole; None if there is no checkpoint at all.
 
-        A damaged step is moved aside, with a warning, in favour of the one before.
+        A damaged step is moved aside in favour of the one before.
 
         Args:
           template: a tree of the structure, shapes and dtypes to expect.
@@ -77,17 +78,16 @@ class Checkpoints:
           Refusal: there are checkpoints, and every one is damaged.
         """
         steps = sorted(self.manager.all_steps(), reverse=True)
-        faults = []
+        faults: list[str] = []
         for step in steps:
             try:
-                restored = self._read(step, template)
+                tree, note = self._read(step, template)
             except Exception as error:  # orbax raises anything on a damaged file
                 faults.append(f"step {step}: {' '.join(str(error).split())[:200]}")
                 continue
-            for damaged, fault in zip(steps, faults, strict=False):
-                warnings.warn(f"{self.directory}: {fault}; using an older one", stacklevel=2)
+            for damaged in steps[: len(faults)]:
                 self._set_aside(damaged)
-            return restored
+            return Restored(tree, note, tuple(faults))
         if faults:
             raise Refusal(
                 f"no checkpoint in {self.directory} can be read ({'; '.join(faults)}): "
@@ -95,7 +95,7 @@ class Checkpoints:
             )
         return None
 
-    def _read(self, step: int, template: Any) -> Restored:
+    def _read(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
         expected = named_leaves(template)
         abstract = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in expected.items()}
         args = ocp.args.Composite(
@@ -108,7 +108,7 @@ class Checkpoints:
                 raise ValueError(f"leaf {name} is not what was saved")
         leaves = [read.state[name] for name in expected]
         tree = jax.tree.unflatten(jax.tree.structure(template), leaves)
-        return Restored(tree, read.manifest["note"])
+        return tree, read.manifest["note"]
 
     def _set_aside(self, step: int) -> None:
         self.manager.close()

@@ -4,7 +4,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,13 +14,11 @@ from matplotlib.patches import Patch
 
 from experiments import gradient_flow
 from experiments.options import Value, options_of
+from experiments.outcome import Outcome
 from experiments.plan import Plan
 from experiments.runs import Run
 from recur.cells import CELLS
 
-
-if TYPE_CHECKING:
-    from experiments.bench import Outcome
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008): told apart with any kind of colour vision, most of them in print."""
@@ -39,7 +37,7 @@ STYLE = {
 PHASES = {"init": "at initialisation", "trained": "after training"}
 
 
-def draw(plan: Plan, run: Run, outcomes: Mapping[str, "Outcome"]) -> None:
+def draw(plan: Plan, run: Run, outcomes: Mapping[str, Outcome]) -> None:
     """Write every figure of a run, as CSV, SVG and PNG."""
     run.figures.mkdir(exist_ok=True)
     lines = [

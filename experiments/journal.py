@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from experiments.atomic import write_whole
 from experiments.mirrors import Mirror, Row
 
 
@@ -60,7 +61,7 @@ class Journal:
             self._rewrite(rows)
 
     def _rewrite(self, rows: Iterable[Row]) -> None:
-        replace(self.path, "".join(encode(row) + "\n" for row in rows))
+        write_whole(self.path, "".join(encode(row) + "\n" for row in rows))
 
 
 def encode(row: Row) -> str:
@@ -70,13 +71,3 @@ def encode(row: Row) -> str:
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

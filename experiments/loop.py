@@ -92,6 +92,8 @@ def _restore(loop: Loop, states: TrainState) -> tuple[TrainState, dict[str, Any]
     note: dict[str, Any] = {"seconds": 0.0, "evaluation": {}}
     if restored is not None:
         states, note = jax.tree.map(jnp.asarray, restored.tree), restored.note
+        for fault in restored.faults:
+            loop.progress.say(f"{loop.cell}: checkpoint moved aside, {fault}")
     step = int(states.step[0])
     loop.journal.keep(lambda row: row["cell"] != loop.cell or row["step"] <= step)
     return states, note

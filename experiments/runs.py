@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from experiments.atomic import partial_name, write_whole
 from experiments.flags import flagfile
-from experiments.journal import Journal, replace
+from experiments.journal import Journal
 from experiments.mirrors import check_mirror, open_mirror
 from experiments.options import Value
 from experiments.refusal import Refusal
@@ -81,7 +82,7 @@ def check_place(place: Place) -> None:
             f"--workdir={path} exists: --resume goes on with the run in it, --overwrite "
             f"deletes it, or choose another"
         )
-    foreign = {entry.name for entry in path.iterdir()} - {LOCK, f".{CONFIG}.partial"}
+    foreign = {entry.name for entry in path.iterdir()} - {LOCK, partial_name(CONFIG)}
     if foreign and not (path / CONFIG).exists():
         raise Refusal(
             f"--workdir={path} holds no run (it has no {CONFIG}) but other files: "
@@ -119,9 +120,9 @@ def open_run(place: Place, settings: Mapping[str, Value]) -> Iterator[Run]:
         if place.overwrite:
             _clear(path)
         notes = _version_notes(path) if place.resume else ()
-        replace(path / FLAGS, flagfile(settings))
         config = {"settings": dict(settings), "versions": versions()}
-        replace(path / CONFIG, json.dumps(config, indent=2) + "\n")
+        write_whole(path / CONFIG, json.dumps(config, indent=2) + "\n")
+        write_whole(path / FLAGS, flagfile(settings))
         mirror = open_mirror(place.mirror, path, settings)
         with contextlib.closing(mirror):
             yield Run(path, Journal(path / METRICS, mirror), notes)

@@ -4,23 +4,21 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import rich.table
 
 from experiments.journal import encode
+from experiments.outcome import Outcome
 from experiments.plan import Plan
 from recur import flow
 
 
-if TYPE_CHECKING:
-    from experiments.bench import Outcome
-
 Summary = dict[str, Any]
 
 
-def summarize(plan: Plan, outcomes: Mapping[str, "Outcome"], total: float) -> Summary:
+def summarize(plan: Plan, outcomes: Mapping[str, Outcome], total: float) -> Summary:
     """Everything that a run says, as plain data.
 
     Args:
@@ -52,7 +50,7 @@ def summarize(plan: Plan, outcomes: Mapping[str, "Outcome"], total: float) -> Su
     }
 
 
-def _one(plan: Plan, cell: str, outcome: "Outcome", seed: int) -> dict[str, Any]:
+def _one(plan: Plan, cell: str, outcome: Outcome, seed: int) -> dict[str, Any]:
     evaluation = outcome.fit.evaluation if outcome.fit else {}
     loss = float(evaluation["eval_loss"][seed]) if evaluation else math.nan
     share = outcome.fit.seconds / plan.front.seeds if outcome.fit else math.nan
@@ -74,7 +72,7 @@ def _one(plan: Plan, cell: str, outcome: "Outcome", seed: int) -> dict[str, Any]
     }
 
 
-def _flow(outcome: "Outcome", seed: int, phase: str) -> dict[str, float]:
+def _flow(outcome: Outcome, seed: int, phase: str) -> dict[str, float]:
     curves = outcome.curves.get(phase)
     slope = float(flow.slope(curves["h"][seed])) if curves else math.nan
     half_life = float(flow.half_life(slope)) if curves else math.nan

@@ -46,10 +46,12 @@ class Trainer(NamedTuple):
 
     Attributes:
       init: `seed -> TrainState`.
+      step: `(state, batch) -> (state, (loss, gradient norm))`, one update.
       advance: `(state, seed, stop) -> (state, Stretch)`, up to step `stop`.
     """
 
     init: Callable[[jax.Array], TrainState]
+    step: Callable[[TrainState, Batch], tuple[TrainState, tuple[jax.Array, jax.Array]]]
     advance: Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, Stretch]]
 
 
@@ -98,7 +100,7 @@ def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Traine
         logits = network.bind(params)(batch.inputs)
         return benchmark.loss(logits, batch.targets).mean()
 
-    def train_step(state, batch):
+    def step(state, batch):
         loss, grads = jax.value_and_grad(loss_fn)(state.params, batch)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -120,7 +122,7 @@ def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Traine
         def body(index, carry):
             state, losses, norms = carry
             key = jax.random.fold_in(keys.train, state.step)
-            state, (loss, norm) = train_step(state, benchmark.batch(key, train.batch))
+            state, (loss, norm) = step(state, benchmark.batch(key, train.batch))
             return state, losses.at[index].set(loss), norms.at[index].set(norm)
 
         # The bounds are data, so that a last, shorter stretch needs no compilation.
@@ -130,7 +132,7 @@ def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Traine
         )
         return state, Stretch(losses, norms, evaluate(state.params, keys.held_out))
 
-    return Trainer(init, advance)
+    return Trainer(init, step, advance)
 
 
 def over_seeds(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -84,14 +84,20 @@ def check_hidden(name: str, hidden: int) -> None:
         raise ValueError(f"{name}: hidden must be an integer >= 1, got {hidden!r}")
 
 
-def check_width(name: str, xs: jax.Array, w_x: jax.Array) -> None:
-    """Refuse inputs that do not fit the input weights `w_x [I, kH]`.
+def affine_project(name: str) -> Callable[[Params, jax.Array], jax.Array]:
+    """The `project` of a cell with parameters `w_x [I, kH]` and `b [kH]` or None.
 
-    Raises:
-      ValueError: `xs` has no time axis, or its last axis is not `I`.
+    u_t = W_x x_t + b. It raises a ValueError where `xs` is not `[T, *B, I]`.
     """
-    if xs.ndim < 2 or xs.shape[-1] != w_x.shape[0]:
-        raise ValueError(
-            f"{name}: xs must be [T, *B, {w_x.shape[0]}], time first and as wide as "
-            f"the w_x {w_x.shape} of params; got {xs.shape}"
-        )
+
+    def project(params, xs):
+        width = params.w_x.shape[0]
+        if xs.ndim < 2 or xs.shape[-1] != width:
+            raise ValueError(
+                f"{name}: xs must be [T, *B, {width}], time first and as wide as the "
+                f"w_x {params.w_x.shape} of params; got {xs.shape}"
+            )
+        us = xs @ params.w_x
+        return us if params.b is None else us + params.b
+
+    return project

@@ -92,3 +92,16 @@ def chrono(key: jax.Array, hidden: int, longest: int) -> jax.Array:
     if longest < 2:
         raise ValueError(f"chrono: the longest memory must be >= 2 steps, got {longest}")
     return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=longest - 1.0))
+
+
+def check_chrono(name: str, chrono_steps: int, bias: bool) -> None:
+    """Refuse a chrono initialisation that has no law, or no bias to set.
+
+    Raises:
+      ValueError: `chrono_steps` is neither 0, for off, nor at least 2; or bias is off.
+    """
+    if chrono_steps and (chrono_steps < 2 or not bias):
+        raise ValueError(
+            f"{name}: chrono_steps must be 0 or >= 2 and needs bias=True; "
+            f"got chrono_steps={chrono_steps}, bias={bias}"
+        )

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from experiments import figures, report, summary
-from experiments.bench import Outcome
 from experiments.journal import Journal
 from experiments.mirrors import NoMirror
+from experiments.outcome import Outcome
 from experiments.plan import make_plan
 from experiments.runs import Run
 

@@ -143,6 +143,8 @@ def check_flow(path):
 
 def check_summary(path):
     summary = json.loads((path / "summary.json").read_text())
+    with (path / "figures" / "gradient_flow.csv").open() as file:
+        flow = list(csv.DictReader(file))
     assert [(r["cell"], r["seed"]) for r in summary["runs"]] == [
         (cell, seed) for cell in ("rnn", "lstm", "gru") for seed in range(3)
     ]
@@ -156,6 +158,14 @@ def check_summary(path):
             one["final_loss"]
         )
         for phase in ("init", "trained"):
+            norms = [
+                float(r["log10_norm_h"])
+                for r in flow
+                if (r["cell"], r["seed"], r["phase"])
+                == (one["cell"], str(one["seed"]), phase)
+            ]
+            fitted = math.log(10) * np.polyfit(range(len(norms)), norms, 1)[0]
+            assert one[f"slope_{phase}"] == pytest.approx(fitted, rel=1e-3, abs=1e-5)
             slope, half_life = one[f"slope_{phase}"], one[f"half_life_{phase}"]
             if slope < 0:
                 assert half_life * slope == pytest.approx(-math.log(2), rel=1e-5)
@@ -173,7 +183,16 @@ def test_resumed_is_never_killed(step, whole, tmp_path, monkeypatch):
         patch.setattr(Progress, "advance", killed_at(step))
         run(path)
     assert len(rows_of(path)) == 2 * step
+    advance, steps = Progress.advance, []
+
+    def watched(self, cell, now, stretch):
+        steps.append(now)
+        advance(self, cell, now, stretch)
+
+    monkeypatch.setattr(Progress, "advance", watched)
     assert main([f"--workdir={path}", "--resume"]) == 0
+    # From the last checkpoint, that of the step before, and not from the start.
+    assert steps == list(range(step, STEPS + 1))
     assert_same_run(path, whole)
 
 
@@ -236,15 +255,15 @@ def flip_a_bit(checkpoint):
 
 
 def test_a_flipped_bit_is_found_and_an_older_checkpoint_used(
-    whole, tmp_path, monkeypatch
+    whole, tmp_path, monkeypatch, capsys
 ):
     path = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Progress, "advance", killed_at(5))
         run(path)
     flip_a_bit(path / "checkpoints" / "rnn" / "4")
-    with pytest.warns(UserWarning, match="step 4: .*using an older one"):
-        assert run(path, "--resume") == 0
+    assert run(path, "--resume") == 0
+    assert "rnn: checkpoint moved aside, step 4: " in capsys.readouterr().out
     assert (path / "checkpoints" / "rnn.damaged-4").is_dir()
     assert_same_run(path, whole)
 
@@ -341,7 +360,7 @@ def test_another_process_in_the_directory_is_respected(tmp_path, capsys):
     path = tmp_path / "run"
     path.mkdir()
     with (path / "run.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH)
         assert run(path, "--resume") == 2
     assert "in use by another process" in capsys.readouterr().err
     assert not (path / "config.json").exists()

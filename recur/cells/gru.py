@@ -6,8 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.cell import Cell, check_hidden, check_width, factory
-from recur.initializers import Initializer, chrono, lecun, orthogonal
+from recur.cell import Cell, affine_project, check_hidden, factory
+from recur.initializers import (
+    Initializer,
+    check_chrono,
+    chrono,
+    lecun,
+    orthogonal,
+)
 
 
 class GRUParams(NamedTuple):
@@ -66,11 +72,7 @@ def gru(
     2014 (arXiv v3; `reset_after` is its v1); chrono: Tallec & Ollivier, 2018.
     """
     check_hidden("gru", hidden)
-    if chrono_steps and (chrono_steps < 2 or not bias):
-        raise ValueError(
-            f"gru: chrono_steps must be 0 or >= 2 and needs bias=True; "
-            f"got chrono_steps={chrono_steps}, bias={bias}"
-        )
+    check_chrono("gru", chrono_steps, bias)
 
     def init_bias(key):
         write = -chrono(key, hidden, chrono_steps) if chrono_steps else update_bias
@@ -88,11 +90,6 @@ def gru(
     def initial_state(params, batch_shape):
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
-    def project(params, xs):
-        check_width("gru", xs, params.w_x)
-        us = xs @ params.w_x
-        return us if params.b is None else us + params.b
-
     def candidate_before(params, h, r):
         return (r * h) @ params.w_h[:, 2 * hidden :]
 
@@ -109,4 +106,4 @@ def gru(
         h = (1 - z) * h + z * n
         return h, h
 
-    return Cell(init, initial_state, project, step)
+    return Cell(init, initial_state, affine_project("gru"), step)

@@ -6,8 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.cell import Cell, check_hidden, check_width, factory
-from recur.initializers import Initializer, chrono, lecun, orthogonal
+from recur.cell import Cell, affine_project, check_hidden, factory
+from recur.initializers import (
+    Initializer,
+    check_chrono,
+    chrono,
+    lecun,
+    orthogonal,
+)
 
 
 class LSTMParams(NamedTuple):
@@ -71,11 +77,7 @@ def lstm(
     & Cummins, "Learning to forget", 2000; chrono: Tallec & Ollivier, 2018.
     """
     check_hidden("lstm", hidden)
-    if chrono_steps and (chrono_steps < 2 or not bias):
-        raise ValueError(
-            f"lstm: chrono_steps must be 0 or >= 2 and needs bias=True; "
-            f"got chrono_steps={chrono_steps}, bias={bias}"
-        )
+    check_chrono("lstm", chrono_steps, bias)
 
     def init_bias(key):
         b = jnp.zeros((4, hidden))
@@ -96,11 +98,6 @@ def lstm(
         zeros = jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
         return LSTMState(h=zeros, c=zeros)
 
-    def project(params, xs):
-        check_width("lstm", xs, params.w_x)
-        us = xs @ params.w_x
-        return us if params.b is None else us + params.b
-
     def step(params, state, u):
         i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
@@ -108,4 +105,4 @@ def lstm(
         h = o * jnp.tanh(c)
         return LSTMState(h, c), h
 
-    return Cell(init, initial_state, project, step)
+    return Cell(init, initial_state, affine_project("lstm"), step)

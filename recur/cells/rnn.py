@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.cell import Cell, check_hidden, check_width, factory
+from recur.cell import Cell, affine_project, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
 
 
@@ -76,13 +76,8 @@ def rnn(
     def initial_state(params, batch_shape):
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
-    def project(params, xs):
-        check_width("rnn", xs, params.w_x)
-        us = xs @ params.w_x
-        return us if params.b is None else us + params.b
-
     def step(params, h, u):
         h = g(h @ params.w_h + u)
         return h, h
 
-    return Cell(init, initial_state, project, step)
+    return Cell(init, initial_state, affine_project("rnn"), step)
