@@ -38,7 +38,9 @@ from recur.cells import (
     slstm,
     ugrnn,
 )
-from recur.unroll import unroll
+from recur.layers import Layer, bidirectional, one_way, stack
+from recur.unroll import tbptt, unroll
+from recur.wrappers import masked, resettable
 
 
 __version__ = "0.1.0"
@@ -53,6 +55,7 @@ __all__ = [
     "LRUState",
     "LSTMParams",
     "LSTMState",
+    "Layer",
     "LayerNormGRUParams",
     "LayerNormLSTMParams",
     "MinGRUParams",
@@ -61,6 +64,7 @@ __all__ = [
     "ProjectedLSTMParams",
     "RNNParams",
     "SLSTMState",
+    "bidirectional",
     "coupled_lstm",
     "flow",
     "gru",
@@ -72,13 +76,18 @@ __all__ = [
     "layer_norm_lstm",
     "lru",
     "lstm",
+    "masked",
     "mgu",
     "mingru",
     "minlstm",
+    "one_way",
     "peephole_lstm",
     "projected_lstm",
+    "resettable",
     "rnn",
     "slstm",
+    "stack",
+    "tbptt",
     "ugrnn",
     "unroll",
 ]

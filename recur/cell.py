@@ -82,22 +82,3 @@ def check_hidden(name: str, hidden: int) -> None:
     """
     if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
         raise ValueError(f"{name}: hidden must be an integer >= 1, got {hidden!r}")
-
-
-def affine_project(name: str) -> Callable[[Params, jax.Array], jax.Array]:
-    """The `project` of a cell with parameters `w_x [I, kH]` and `b [kH]` or None.
-
-    u_t = W_x x_t + b. It raises a ValueError where `xs` is not `[T, *B, I]`.
-    """
-
-    def project(params, xs):
-        width = params.w_x.shape[0]
-        if xs.ndim < 2 or xs.shape[-1] != width:
-            raise ValueError(
-                f"{name}: xs must be [T, *B, {width}], time first and as wide as the "
-                f"w_x {params.w_x.shape} of params; got {xs.shape}"
-            )
-        us = xs @ params.w_x
-        return us if params.b is None else us + params.b
-
-    return project

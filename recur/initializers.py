@@ -50,6 +50,12 @@ def uniform(key, shape):
     return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
+@_blockwise
+def tiny(key, shape):
+    """N(0, 0.001^2), the input weights of the IRNN."""
+    return 1e-3 * jax.random.normal(key, shape)
+
+
 def fused_orthogonal(key: jax.Array, shape: tuple[int, int], blocks: int) -> jax.Array:
     """One orthogonal matrix over the fused axis, as Keras and flax.nnx draw it.
 
@@ -66,6 +72,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "identity": identity,
     "lecun": lecun,
     "orthogonal": orthogonal,
+    "tiny": tiny,
     "uniform": uniform,
 }
 

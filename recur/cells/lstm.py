@@ -6,7 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.cell import Cell, affine_project, check_hidden, factory
+from recur.affine import affine_project
+from recur.cell import Cell, check_hidden, factory
 from recur.initializers import (
     Initializer,
     check_chrono,

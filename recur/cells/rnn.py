@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.cell import Cell, affine_project, check_hidden, factory
+from recur.affine import affine_project
+from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
 
 
@@ -59,10 +60,7 @@ def rnn(
     Paper: Elman, "Finding structure in time", 1990.
     """
     check_hidden("rnn", hidden)
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"rnn: activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
-        )
+    check_activation("rnn", activation)
     g = ACTIVATIONS[activation]
 
     def init(key, input_size):
@@ -81,3 +79,16 @@ def rnn(
         return h, h
 
     return Cell(init, initial_state, affine_project("rnn"), step)
+
+
+def check_activation(name: str, activation: str) -> None:
+    """Refuse an activation that has no row in `ACTIVATIONS`.
+
+    Raises:
+      ValueError: it has none.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"{name}: activation must be one of {', '.join(ACTIVATIONS)}; "
+            f"got {activation!r}"
+        )

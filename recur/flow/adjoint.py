@@ -44,7 +44,7 @@ def adjoints(
     Args:
       cell: any cell.
       params: its parameters.
-      xs: `[T, *B, I]` inputs.
+      xs: `[T, *B, I]` inputs, with the flags of a wrapped cell where it is one.
       loss: `states -> scalar`, where `states` is the state's pytree with a leading T.
       state: the state before the first step; `cell.initial_state` if None.
 
@@ -77,7 +77,7 @@ def scaled_adjoints(
     Returns:
       `(value, states, scaled)` with `scaled` a `ScaledAdjoints`.
     """
-    batch_shape = xs.shape[1:-1]
+    batch_shape = jax.tree.leaves(xs)[0].shape[1:-1]
     first = cell.initial_state(params, batch_shape) if state is None else state
     us = cell.project(params, xs)
     states = _trajectory(cell, params, first, us)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The GRU with layer normalisation inside."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_init, input_product, standardize
+from recur.cell import Cell, check_hidden, factory
+from recur.initializers import Initializer, lecun, orthogonal
+
+
+class LayerNormGRUParams(NamedTuple):
+    """`w_h`, `w_x` and `b` as in `GRUParams`, blocks z, r, n; and the gains.
+
+    Attributes:
+      gain_h: `[3H]` of the normalised W_h h.
+      gain_x: `[3H]` of the normalised W_x x.
+    """
+
+    w_h: jax.Array
+    w_x: jax.Array
+    b: jax.Array | None
+    gain_h: jax.Array
+    gain_x: jax.Array
+
+
+@factory
+def layer_norm_gru(
+    hidden: int,
+    *,
+    update_bias: float = 0.0,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """z, r = sigma(LN(W_h h_{t-1}) + LN(W_x x_t) + b),
+    n = tanh(r * LN(W_h h_{t-1}) + LN(W_x x_t) + b),  h_t = (1 - z) * h_{t-1} + z * n.
+
+    LN takes the mean and the deviation over the blocks z, r together and over n alone.
+    The reset gate acts after the recurrent product. The state is h.
+
+    Args:
+      hidden: H [units].
+      update_bias: b_z at the start; a fresh cell keeps about sigma(-b_z) a step.
+      bias: have a bias b.
+      recurrent_init: draws w_h.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Ba, Kiros & Hinton, "Layer normalization", 2016.
+    """
+    check_hidden("layer_norm_gru", hidden)
+    draw = affine_init(hidden, (update_bias, 0.0, 0.0), bias, recurrent_init, input_init)
+
+    def init(key, input_size):
+        ones = jnp.ones(3 * hidden)
+        return LayerNormGRUParams(*draw(key, input_size), ones, ones)
+
+    def initial_state(params, batch_shape):
+        return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
+
+    def norm(product):
+        gates, candidate = product[..., : 2 * hidden], product[..., 2 * hidden :]
+        return jnp.concatenate([standardize(gates), standardize(candidate)], axis=-1)
+
+    def project(params, xs):
+        us = params.gain_x * norm(input_product("layer_norm_gru", params.w_x, xs))
+        return us if params.b is None else us + params.b
+
+    def step(params, h, u):
+        z_h, r_h, n_h = jnp.split(params.gain_h * norm(h @ params.w_h), 3, axis=-1)
+        z_x, r_x, n_x = jnp.split(u, 3, axis=-1)
+        z, r = jax.nn.sigmoid(z_h + z_x), jax.nn.sigmoid(r_h + r_x)
+        h = (1 - z) * h + z * jnp.tanh(r * n_h + n_x)
+        return h, h
+
+    return Cell(init, initial_state, project, step)

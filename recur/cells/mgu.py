@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The minimal gated unit: a GRU with one gate."""
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_init, affine_project
+from recur.cell import Cell, check_hidden, factory
+from recur.initializers import Initializer, lecun, orthogonal
+
+
+@factory
+def mgu(
+    hidden: int,
+    *,
+    forget_bias: float = 0.0,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """f = sigma(W_h h_{t-1} + W_x x_t + b),  n = tanh(W_h (f * h_{t-1}) + W_x x_t + b),
+    h_t = (1 - f) * h_{t-1} + f * n.
+
+    One gate does the work of both of a GRU's. It *replaces*, whatever its name: a
+    negative bias keeps. Parameters are `AffineParams`, blocks f, n; the state is h.
+
+    Args:
+      hidden: H [units].
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(-b_f) a step.
+      bias: have a bias b.
+      recurrent_init: draws w_h.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Zhou, Wu, Zhang & Zhou, "Minimal gated unit for recurrent neural networks",
+    2016.
+    """
+    check_hidden("mgu", hidden)
+    init = affine_init(hidden, (forget_bias, 0.0), bias, recurrent_init, input_init)
+
+    def initial_state(params, batch_shape):
+        return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
+
+    def step(params, h, u):
+        f = jax.nn.sigmoid(h @ params.w_h[:, :hidden] + u[..., :hidden])
+        n = jnp.tanh((f * h) @ params.w_h[:, hidden:] + u[..., hidden:])
+        h = (1 - f) * h + f * n
+        return h, h
+
+    return Cell(init, initial_state, affine_project("mgu"), step)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The minGRU: a GRU whose gate does not see the state."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_project, block_biases
+from recur.cell import Cell, check_hidden, factory
+from recur.initializers import Initializer, lecun
+
+
+class MinGRUParams(NamedTuple):
+    """Weights of a `mingru`, blocks z, n on the fused axis.
+
+    Attributes:
+      w_x: `[I, 2H]` from the input.
+      b: `[2H]`, or None without bias.
+    """
+
+    w_x: jax.Array
+    b: jax.Array | None
+
+
+@factory
+def mingru(
+    hidden: int,
+    *,
+    update_bias: float = 0.0,
+    bias: bool = True,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """z = sigma(W_x x_t + b),  n = W_x x_t + b,  h_t = (1 - z) * h_{t-1} + z * n.
+
+    Affine in its state h, so it runs under `recur.engines.associative` too.
+
+    Args:
+      hidden: H [units].
+      update_bias: b_z at the start; a fresh cell keeps about sigma(-b_z) a step.
+      bias: have a bias b.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Feng et al., "Were RNNs all we needed?", 2024 (the form without logarithms).
+    """
+    check_hidden("mingru", hidden)
+
+    def init(key, input_size):
+        return MinGRUParams(
+            w_x=input_init(key, (input_size, hidden), 2),
+            b=block_biases(hidden, (update_bias, 0.0)) if bias else None,
+        )
+
+    def initial_state(params, batch_shape):
+        return jnp.zeros((*batch_shape, hidden), params.w_x.dtype)
+
+    def step(params, h, u):
+        del params
+        z, n = jnp.split(u, 2, axis=-1)
+        z = jax.nn.sigmoid(z)
+        h = (1 - z) * h + z * n
+        return h, h
+
+    return Cell(init, initial_state, affine_project("mingru"), step)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The minLSTM: an LSTM whose gates do not see the state, and share the unit."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_project, block_biases
+from recur.cell import Cell, check_hidden, factory
+from recur.initializers import Initializer, lecun
+
+
+class MinLSTMParams(NamedTuple):
+    """Weights of a `minlstm`, blocks i, f, n on the fused axis.
+
+    Attributes:
+      w_x: `[I, 3H]` from the input.
+      b: `[3H]`, or None without bias.
+    """
+
+    w_x: jax.Array
+    b: jax.Array | None
+
+
+@factory
+def minlstm(
+    hidden: int,
+    *,
+    forget_bias: float = 1.0,
+    bias: bool = True,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """i, f = sigma(W_x x_t + b),  n = W_x x_t + b,
+    h_t = (f * h_{t-1} + i * n) / (f + i).
+
+    Affine in its state h, so it runs under `recur.engines.associative` too.
+
+    Args:
+      hidden: H [units].
+      forget_bias: b_f at the start; the larger, the more of h is kept.
+      bias: have a bias b.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Feng et al., "Were RNNs all we needed?", 2024 (the form without logarithms).
+    """
+    check_hidden("minlstm", hidden)
+
+    def init(key, input_size):
+        return MinLSTMParams(
+            w_x=input_init(key, (input_size, hidden), 3),
+            b=block_biases(hidden, (0.0, forget_bias, 0.0)) if bias else None,
+        )
+
+    def initial_state(params, batch_shape):
+        return jnp.zeros((*batch_shape, hidden), params.w_x.dtype)
+
+    def step(params, h, u):
+        del params
+        i, f, n = jnp.split(u, 3, axis=-1)
+        # sigma(f) / (sigma(f) + sigma(i)) in logarithms, where neither can underflow.
+        keep = jax.nn.sigmoid(jax.nn.log_sigmoid(f) - jax.nn.log_sigmoid(i))
+        h = keep * h + (1 - keep) * n
+        return h, h
+
+    return Cell(init, initial_state, affine_project("minlstm"), step)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The LSTM whose gates see the cell state."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_init, affine_project
+from recur.cell import Cell, check_hidden, factory
+from recur.cells.lstm import LSTMState
+from recur.initializers import Initializer, lecun, orthogonal, uniform
+
+
+class PeepholeLSTMParams(NamedTuple):
+    """`w_h`, `w_x` and `b` as in `LSTMParams`, blocks i, f, g, o; and the peepholes.
+
+    Attributes:
+      w_c: `[3H]` from the cell state to i, f, o, unit by unit.
+    """
+
+    w_h: jax.Array
+    w_x: jax.Array
+    b: jax.Array | None
+    w_c: jax.Array
+
+
+@factory
+def peephole_lstm(
+    hidden: int,
+    *,
+    forget_bias: float = 1.0,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """i, f = sigma(W_h h_{t-1} + W_x x_t + w_c * c_{t-1} + b),
+    c_t = f * c_{t-1} + i * tanh(W_h h_{t-1} + W_x x_t + b),
+    o = sigma(W_h h_{t-1} + W_x x_t + w_c * c_t + b),  h_t = o * tanh(c_t).
+
+    The output gate sees the new cell state. The state is `LSTMState(h, c)`.
+
+    Args:
+      hidden: H [units].
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
+      bias: have a bias b.
+      recurrent_init: draws w_h.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Gers, Schraudolph & Schmidhuber, "Learning precise timing with LSTM recurrent
+    networks", 2002.
+    """
+    check_hidden("peephole_lstm", hidden)
+    draw = affine_init(
+        hidden, (0.0, forget_bias, 0.0, 0.0), bias, recurrent_init, input_init
+    )
+
+    def init(key, input_size):
+        key, key_c = jax.random.split(key)
+        return PeepholeLSTMParams(*draw(key, input_size), uniform(key_c, (1, hidden), 3)[0])
+
+    def initial_state(params, batch_shape):
+        zeros = jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
+        return LSTMState(h=zeros, c=zeros)
+
+    def step(params, state, u):
+        i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
+        to_i, to_f, to_o = jnp.split(params.w_c, 3)
+        i = jax.nn.sigmoid(i + to_i * state.c)
+        f = jax.nn.sigmoid(f + to_f * state.c)
+        c = f * state.c + i * jnp.tanh(g)
+        h = jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c)
+        return LSTMState(h, c), h
+
+    return Cell(init, initial_state, affine_project("peephole_lstm"), step)

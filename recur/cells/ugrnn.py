@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The update gate RNN: a GRU without its reset gate."""
+
+import jax
+import jax.numpy as jnp
+
+from recur.affine import affine_init, affine_project
+from recur.cell import Cell, check_hidden, factory
+from recur.initializers import Initializer, lecun, orthogonal
+
+
+@factory
+def ugrnn(
+    hidden: int,
+    *,
+    update_bias: float = 1.0,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
+) -> Cell:
+    """g = sigma(W_h h_{t-1} + W_x x_t + b),  n = tanh(W_h h_{t-1} + W_x x_t + b),
+    h_t = g * h_{t-1} + (1 - g) * n.
+
+    The gate keeps: a positive bias holds the state. Parameters are `AffineParams`,
+    blocks g, n; the state is h.
+
+    Args:
+      hidden: H [units].
+      update_bias: b_g at the start; a fresh cell keeps about sigma(b_g) a step.
+      bias: have a bias b.
+      recurrent_init: draws w_h.
+      input_init: draws w_x.
+
+    Raises:
+      ValueError: `hidden` is below 1.
+
+    Paper: Collins, Sohl-Dickstein & Sussillo, "Capacity and trainability in recurrent
+    neural networks", 2017.
+    """
+    check_hidden("ugrnn", hidden)
+    init = affine_init(hidden, (update_bias, 0.0), bias, recurrent_init, input_init)
+
+    def initial_state(params, batch_shape):
+        return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
+
+    def step(params, h, u):
+        g, n = jnp.split(h @ params.w_h + u, 2, axis=-1)
+        g = jax.nn.sigmoid(g)
+        h = g * h + (1 - g) * jnp.tanh(n)
+        return h, h
+
+    return Cell(init, initial_state, affine_project("ugrnn"), step)
