@@ -16,7 +16,9 @@ FILES = sorted([*ROOT.glob("recur/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 
 LAYERS = (
     ("recur.cell", "recur.initializers"),
+    ("recur.affine", "recur.wrappers"),
     ("recur.cells", "recur.unroll"),
+    ("recur.layers",),
     ("recur.flow",),
     ("recur",),
     ("experiments",),
