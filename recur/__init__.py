@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """recur: recurrent cells as pure functions, and how gradient travels through them."""
 
-from recur import flow, initializers
+from recur import engines, flow, initializers
 from recur.affine import AffineParams
 from recur.cell import Cell
 from recur.cells import (
@@ -39,7 +39,8 @@ from recur.cells import (
     ugrnn,
 )
 from recur.layers import Layer, bidirectional, one_way, stack
-from recur.unroll import tbptt, unroll
+from recur.tbptt import tbptt
+from recur.unroll import Engine, unroll
 from recur.wrappers import masked, resettable
 
 
@@ -49,6 +50,7 @@ __all__ = [
     "AffineParams",
     "CELLS",
     "Cell",
+    "Engine",
     "GRUParams",
     "IndRNNParams",
     "LRUParams",
@@ -66,6 +68,7 @@ __all__ = [
     "SLSTMState",
     "bidirectional",
     "coupled_lstm",
+    "engines",
     "flow",
     "gru",
     "indrnn",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running a cell over a sequence, and over a stream that is longer than a gradient."""
+"""Running a cell over a sequence: its ends, its borders, its direction, its loop."""
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,28 @@ import numpy as np
 
 from recur.cell import Cell, Params, State
 from recur.wrappers import masked, resettable
+
+
+class Run(Protocol):
+    """What an engine does: project every step and run the loop.
+
+    `xs` is what the `project` of the cell takes, which for a wrapped cell is a tuple.
+    """
+
+    def __call__(
+        self, cell: Cell, params: Params, state: State, xs: Any, *, reverse: bool
+    ) -> tuple[State, jax.Array]:
+        """Return `(state, ys)` as `unroll` does."""
+
+
+class Engine(NamedTuple):
+    """A way to run the loop that knows the cell, where `jax.lax.scan` knows its step.
+
+    Attributes:
+      run: equal to the plain scan in values and in gradients.
+    """
+
+    run: Run
 
 
 def unroll(
@@ -22,7 +44,7 @@ def unroll(
     lengths: jax.typing.ArrayLike | None = None,
     resets: jax.typing.ArrayLike | None = None,
     reverse: bool = False,
-    scan: Callable[..., Any] = jax.lax.scan,
+    scan: Callable[..., Any] | Engine = jax.lax.scan,
 ) -> tuple[State, jax.Array]:
     """Apply a cell to every step of a sequence: s_t, y_t = step(s_{t-1}, x_t).
 
@@ -37,7 +59,8 @@ def unroll(
       resets: `[T, *B]` bool, true where x_t is the first step of a segment: nothing,
         and no gradient, passes between t - 1 and t, in either direction.
       reverse: run from the last valid step to the first; `ys[t]` belongs to `xs[t]`.
-      scan: the loop, any function with the signature of `jax.lax.scan`.
+      scan: the loop, any function with the signature of `jax.lax.scan`, or one of
+        `recur.engines`.
 
     Returns:
       `(state, ys)`: the state after the last step taken, and outputs `[T, *B, H]`.
@@ -58,56 +81,10 @@ def unroll(
         cell, inputs = resettable(cell), (inputs, _borders(resets, xs, reverse))
     if lengths is not None:
         cell, inputs = masked(cell), (inputs, _valid(lengths, steps, tuple(batch)))
+    if isinstance(scan, Engine):
+        return scan.run(cell, params, state, inputs, reverse=reverse)
     us = cell.project(params, inputs)
-    step = functools.partial(cell.step, params)
-    return scan(step, state, us, reverse=reverse)
-
-
-def tbptt(
-    update: Callable[[Any, State, Any], tuple[Any, State, Any]],
-    carry: Any,
-    state: State,
-    stream: Any,
-    length: int,
-) -> tuple[Any, State, Any]:
-    """Truncated backpropagation through time: train on a stream, chunk by chunk.
-
-    The state goes on from chunk to chunk; gradient does not. One loop on the device.
-
-    Args:
-      update: `(carry, state, chunk) -> (carry, state, out)`, one update from a chunk;
-        the carry is what training changes, as parameters and optimizer state.
-      carry: before the first chunk.
-      state: the state of the cell before the first chunk.
-      stream: a pytree of `[N, ...]`, time first.
-      length: steps in a chunk; it divides N.
-
-    Returns:
-      `(carry, state, outs)` with `outs` stacked over chunks, `[N / length, ...]`.
-
-    Raises:
-      ValueError: `length` does not divide N.
-
-    Paper: Williams & Peng, "An efficient gradient-based algorithm for on-line training
-    of recurrent network trajectories", 1990.
-    """
-    total = len(jax.tree.leaves(stream)[0])
-    if length < 1 or total % length:
-        raise ValueError(
-            f"tbptt: length must divide the {total} steps of the stream, got {length}; "
-            f"cut the stream to {total - total % max(length, 1)} steps or choose another"
-        )
-
-    def chunked(leaf):
-        return leaf.reshape(total // length, length, *leaf.shape[1:])
-
-    def step(both, chunk):
-        carry, state = both
-        carry, state, out = update(carry, jax.lax.stop_gradient(state), chunk)
-        return (carry, state), out
-
-    (carry, state), outs = jax.lax.scan(step, (carry, state), jax.tree.map(chunked, stream))
-    return carry, state, outs
+    return scan(functools.partial(cell.step, params), state, us, reverse=reverse)
 
 
 def _borders(resets, xs, reverse):

@@ -18,7 +18,7 @@ LAYERS = (
     ("recur.cell", "recur.initializers"),
     ("recur.affine", "recur.wrappers"),
     ("recur.cells", "recur.unroll"),
-    ("recur.layers",),
+    ("recur.layers", "recur.tbptt", "recur.engines"),
     ("recur.flow",),
     ("recur",),
     ("experiments",),
@@ -81,8 +81,9 @@ def test_each_library_has_one_home(library, homes):
     assert users == homes
 
 
-def test_gradient_flow_names_no_cell():
-    for file in ROOT.glob("recur/flow/*.py"):
+@pytest.mark.parametrize("package", ["flow", "engines"])
+def test_gradient_flow_and_engines_name_no_cell(package):
+    for file in ROOT.glob(f"recur/{package}/*.py"):
         tree = ast.parse(file.read_text())
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

@@ -1,0 +1,144 @@
+"""Other loops, the same numbers; what each promises, and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import recur
+from experiments import memory
+from recur.engines.dependence import Kind, depends
+from tests import equivalence
+
+
+MATRIX = [
+    (name, way, engine)
+    for name in recur.CELLS
+    for way in equivalence.WAYS
+    for engine in equivalence.ENGINES
+    if equivalence.takes(name, engine)
+]
+
+
+@pytest.mark.parametrize(("name", "way", "engine"), MATRIX)
+def test_every_engine_equals_the_plain_scan(name, way, engine):
+    assert max(equivalence.difference(name, way, engine)) < 1e-12
+
+
+def test_what_is_compared_depends_on_the_way_to_run_and_is_not_zero():
+    with jax.enable_x64(True):
+        found = [equivalence.results("mingru", w, jax.lax.scan) for w in equivalence.WAYS]
+    assert len({float(value) for value, _, _ in found}) == len(found)
+    for _, grads, along in found:
+        assert along != 0
+        assert all((leaf != 0).any() for leaf in jax.tree.leaves(grads))
+
+
+@pytest.mark.parametrize("name", sorted(set(recur.CELLS) - equivalence.AFFINE))
+def test_the_associative_engine_refuses_what_is_not_affine(name):
+    cell = recur.CELLS[name](4)
+    params = cell.init(jax.random.key(0), 3)
+    with pytest.raises(TypeError, match="associative: state leaf . is not an affine"):
+        recur.unroll(cell, params, jnp.ones((5, 3)), scan=recur.engines.associative)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("steps", [0, 1, 2, 7, 12, 13])
+@pytest.mark.parametrize("engine", equivalence.ENGINES.values(), ids=equivalence.ENGINES)
+def test_any_number_of_steps(engine, steps, reverse):
+    cell = recur.lru(4)
+    params = cell.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (steps, 2, 3))
+    plain = recur.unroll(cell, params, xs, reverse=reverse)
+    other = recur.unroll(cell, params, xs, reverse=reverse, scan=engine)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, atol=1e-13), plain, other)
+
+
+def step_of(after):
+    """A cell without parameters of two units whose next state is `after(state, u)`."""
+
+    def init(*unused):
+        del unused
+        return ()
+
+    def initial_state(params, batch_shape):
+        del params
+        return jnp.zeros((*batch_shape, 2)), jnp.ones((*batch_shape, 2))
+
+    def project(params, xs):
+        del params
+        return xs
+
+    def step(params, state, u):
+        del params
+        state = after(state, u)
+        return state, state[0]
+
+    return recur.Cell(init, initial_state, project, step)
+
+
+@pytest.mark.usefixtures("x64")
+def test_groups_of_leaves_are_solved_in_the_order_of_their_dependence():
+    """The second leaf is affine in itself, and the first any function of the second."""
+    cell = step_of(lambda s, u: (jnp.tanh(s[1]) * s[0] + s[1] ** 2, u * s[1] + 0.5))
+    xs = jax.random.normal(jax.random.key(1), (6, 3, 2))
+    plain = recur.unroll(cell, (), xs)
+    other = recur.unroll(cell, (), xs, scan=recur.engines.associative)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, rtol=1e-12), plain, other)
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (lambda s, u: (jnp.tanh(s[0]) + u, s[1]), r"leaf 0 .*of 0, .*found tanh"),
+        (lambda s, u: (s[0] * s[1] + u, s[1] + s[0]), r"leaf 0 .*of 0, 1, .*found mul"),
+        (lambda s, u: (s[0][..., ::-1] + u, s[1]), r"leaf 0 .*of 0, .*found rev"),
+        (lambda s, u: (u / s[0], s[1]), r"leaf 0 .*of 0, .*found div"),
+        (lambda s, u: (s[0] + u, jnp.where(s[1] > 0, s[1], u)), r"leaf 1 .*of 1, "),
+        (lambda s, u: (jax.lax.stop_gradient(s[0]) + u, s[1]), r"leaf 0 .*of 0, "),
+        (
+            lambda s, u: (s[0] + u, jnp.broadcast_to(s[1].mean(-1, keepdims=True), u.shape)),
+            r"leaf 1 .*of 1, .*found",
+        ),
+    ],
+)
+def test_each_way_not_to_be_affine_is_found(after, message):
+    with pytest.raises(TypeError, match=message):
+        xs = jnp.ones((5, 3, 2))
+        recur.unroll(step_of(after), (), xs, scan=recur.engines.associative)
+
+
+def test_dependence_is_read_through_calls():
+    @jax.jit
+    def inner(x, y):
+        return jax.nn.sigmoid(y) * x - jax.checkpoint(jnp.negative)(x), jax.nn.relu(x)
+
+    def function(x, y):
+        return inner(x, y)
+
+    examples = [jnp.ones(3), jnp.ones(3)]
+    by_x = [kind for kind, _ in depends(function, examples, [0])]
+    by_y = [kind for kind, _ in depends(function, examples, [1])]
+    assert by_x == [Kind.AFFINE, Kind.OTHER]
+    assert by_y == [Kind.OTHER, Kind.NONE]
+
+
+def test_the_memory_of_the_checkpointed_loop_grows_with_the_root_of_t():
+    sizes = {
+        name: [
+            memory.compile_gradient(steps, scan)[0].memory_analysis().temp_size_in_bytes
+            for steps in (1024, 4096, 16384)
+        ]
+        for name, scan in memory.LOOPS.items()
+    }
+    plain, ours = (np.array(sizes[name], float) for name in ("scan", "checkpointed"))
+    np.testing.assert_allclose(plain[1:] / plain[:-1], 4, rtol=0.02)
+    assert (ours[1:] / ours[:-1] < 2.1).all()
+
+
+def test_the_table_of_memory_is_printed(capsys):
+    memory.main((16, 25), repeats=1)
+    head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split("|")[1].strip() for row in rows] == ["16", "25"]
+    assert head.count("|") == rule.count("|") == rows[0].count("|")
