@@ -39,9 +39,25 @@ from recur.cells import (
     ugrnn,
 )
 from recur.layers import Layer, bidirectional, one_way, stack
+from recur.noise import (
+    Noise,
+    NoisyParams,
+    ZoneoutState,
+    drop_connect,
+    input_dropout,
+    state_dropout,
+    with_key,
+    zoneout,
+)
 from recur.tbptt import tbptt
 from recur.unroll import Engine, unroll
-from recur.wrappers import masked, resettable
+from recur.wrappers import (
+    LearnedStateParams,
+    learned_state,
+    masked,
+    resettable,
+    residual,
+)
 
 
 __version__ = "0.1.0"
@@ -60,23 +76,30 @@ __all__ = [
     "Layer",
     "LayerNormGRUParams",
     "LayerNormLSTMParams",
+    "LearnedStateParams",
     "MinGRUParams",
     "MinLSTMParams",
+    "Noise",
+    "NoisyParams",
     "PeepholeLSTMParams",
     "ProjectedLSTMParams",
     "RNNParams",
     "SLSTMState",
+    "ZoneoutState",
     "bidirectional",
     "coupled_lstm",
+    "drop_connect",
     "engines",
     "flow",
     "gru",
     "indrnn",
     "initializers",
+    "input_dropout",
     "irnn",
     "janet",
     "layer_norm_gru",
     "layer_norm_lstm",
+    "learned_state",
     "lru",
     "lstm",
     "masked",
@@ -87,10 +110,14 @@ __all__ = [
     "peephole_lstm",
     "projected_lstm",
     "resettable",
+    "residual",
     "rnn",
     "slstm",
     "stack",
+    "state_dropout",
     "tbptt",
     "ugrnn",
     "unroll",
+    "with_key",
+    "zoneout",
 ]

@@ -16,7 +16,7 @@ FILES = sorted([*ROOT.glob("recur/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 
 LAYERS = (
     ("recur.cell", "recur.initializers"),
-    ("recur.affine", "recur.wrappers"),
+    ("recur.affine", "recur.wrappers", "recur.noise"),
     ("recur.cells", "recur.unroll"),
     ("recur.layers", "recur.tbptt", "recur.engines"),
     ("recur.flow",),

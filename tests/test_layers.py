@@ -66,6 +66,21 @@ def test_depth_has_no_gradient_past_an_end_nor_across_a_reset():
         assert (size[:, b, :, b][~reaches] == 0).all()
 
 
+def test_the_states_of_both_directions_go_in_and_come_out():
+    cells = recur.lstm(4), recur.gru(3)
+    layer = recur.bidirectional(*cells)
+    params = randomize(layer.init(jax.random.key(0), I))
+    xs = jax.random.normal(jax.random.key(1), (T, B, I))
+    given = randomize([c.initial_state(p, (B,)) for c, p in zip(cells, params, strict=True)])
+    (ahead, back), ys = layer.apply(params, xs, given)
+    there = recur.unroll(cells[0], params[0], xs, given[0])
+    here = recur.unroll(cells[1], params[1], xs, given[1], reverse=True)
+    both = (there[0], here[0]), jnp.concatenate([there[1], here[1]], axis=-1)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ((ahead, back), ys), both
+    )
+
+
 def test_the_states_of_a_stack_go_in_and_come_out():
     layer = recur.stack([recur.lstm(4), recur.rnn(5)])
     params = randomize(layer.init(jax.random.key(0), I))
