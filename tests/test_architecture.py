@@ -19,7 +19,7 @@ LAYERS = (
     ("recur.affine", "recur.wrappers", "recur.noise"),
     ("recur.cells", "recur.unroll"),
     ("recur.layers", "recur.tbptt", "recur.engines"),
-    ("recur.flow",),
+    ("recur.flow", "recur.linen", "recur.nnx"),
     ("recur",),
     ("experiments",),
 )
@@ -27,7 +27,7 @@ LAYERS = (
 
 HOMES = {
     "absl": {"experiments/flags.py"},
-    "flax": {"experiments/model.py"},
+    "flax": {"experiments/model.py", "recur/linen.py", "recur/nnx.py"},
     "optax": {"experiments/train.py"},
     "orbax": {"experiments/checkpoint.py"},
     "matplotlib": {"experiments/figures.py"},

@@ -96,6 +96,8 @@ def test_groups_of_leaves_are_solved_in_the_order_of_their_dependence():
         (lambda s, u: (s[0][..., ::-1] + u, s[1]), r"leaf 0 .*of 0, .*found rev"),
         (lambda s, u: (u / s[0], s[1]), r"leaf 0 .*of 0, .*found div"),
         (lambda s, u: (s[0] + u, jnp.where(s[1] > 0, s[1], u)), r"leaf 1 .*of 1, "),
+        (lambda s, u: (jnp.where(s[0].astype(bool), u, s[0]), s[1]), r"found convert_elem"),
+        (lambda s, u: (s[0].reshape(s[0].shape[::-1]).T + u, s[1]), r"found transpose"),
         (lambda s, u: (jax.lax.stop_gradient(s[0]) + u, s[1]), r"leaf 0 .*of 0, "),
         (
             lambda s, u: (s[0] + u, jnp.broadcast_to(s[1].mean(-1, keepdims=True), u.shape)),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.extend.core import Literal
 
 
@@ -19,8 +20,8 @@ class Kind(enum.IntEnum):
     OTHER = 2
 
 
-SUMS = {"add", "add_any", "sub", "neg", "copy", "convert_element_type"}
-"""Affine in all operands together."""
+SUMS = {"add", "add_any", "sub", "neg", "copy", "select_n", "broadcast_in_dim", "reshape"}
+"""Affine in all operands together; a predicate is never an affine operand."""
 
 CALLS = {"jit", "pjit", "closed_call", "remat2", "checkpoint"}
 CUSTOM = {"custom_jvp_call", "custom_vjp_call"}
@@ -72,19 +73,17 @@ def _through(eqn, operands):
 
 
 def _is_affine(eqn, kinds):
-    """Whether a primitive keeps an affine dependence affine, element by element."""
-    shape = eqn.outvars[0].aval.shape
-    moving = [v for v, k in zip(eqn.invars, kinds, strict=True) if k is not Kind.NONE]
-    if any(v.aval.shape != shape for v in moving):
-        return False
+    """Whether a primitive keeps an affine dependence affine, element by element.
+
+    What changes the shape may pass: there is no way back to it but the inverse reshape
+    or a primitive that is not here.
+    """
     match eqn.primitive.name:
         case "mul":
             return Kind.NONE in kinds
         case "div":
             return kinds[1] is Kind.NONE
-        case "select_n":
-            return kinds[0] is Kind.NONE
-        case "broadcast_in_dim" | "reshape":
-            return True
+        case "convert_element_type":
+            return jnp.issubdtype(eqn.params["new_dtype"], jnp.inexact)
         case name:
             return name in SUMS

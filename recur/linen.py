@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cell or a layer as a Flax Linen module."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from flax import linen, traverse_util
+
+from recur.cell import Cell, State
+from recur.layers import Part, one_way
+from recur.noise import with_key
+from recur.unroll import Engine
+
+
+class RNN(linen.Module):
+    """`(xs [T, *B, I], state=None) -> (state, ys [T, *B, O])`.
+
+    Time is the leading axis and the state goes in and comes out, as in `recur.unroll`.
+    The collection `params` holds the leaves of the parameters in nested dictionaries
+    under their own names. Noise needs the stream `dropout` and
+    `deterministic=False`.
+
+    Attributes:
+      part: a cell, run forward, or a layer.
+      scan: the loop, as in `recur.unroll`.
+    """
+
+    part: Part
+    scan: Callable[..., Any] | Engine = jax.lax.scan
+
+    @linen.compact
+    def __call__(
+        self,
+        xs: jax.Array,
+        state: State | None = None,
+        *,
+        lengths: jax.Array | None = None,
+        resets: jax.Array | None = None,
+        deterministic: bool = True,
+    ) -> tuple[State, jax.Array]:
+        """Run over a sequence.
+
+        Args:
+          xs: `[T, *B, I]` inputs.
+          state: the state before the first step, or None for the initial one.
+          lengths: as in `recur.unroll`.
+          resets: as in `recur.unroll`.
+          deterministic: whether noise is off.
+
+        Raises:
+          ValueError, TypeError: as `recur.unroll`.
+        """
+        layer = one_way(self.part) if isinstance(self.part, Cell) else self.part
+
+        def init(key):
+            return layer.init(key, xs.shape[-1])
+
+        named, structure = _names(jax.eval_shape(init, jax.random.key(0)))
+        weights = self.param("weights", lambda key: _nested(named, init(key)))
+        flat = traverse_util.flatten_dict(weights, sep="/")
+        params = jax.tree.unflatten(structure, [flat[name] for name in named])
+        if not deterministic:
+            params = with_key(params, self.make_rng("dropout"))
+        return layer.apply(
+            params, xs, state, lengths=lengths, resets=resets, scan=self.scan
+        )
+
+
+def _names(params):
+    """The path of each leaf, and the structure."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+    return names, structure
+
+
+def _nested(names, params):
+    """Parameters in nested dictionaries."""
+    flat = dict(zip(names, jax.tree.leaves(params), strict=True))
+    return traverse_util.unflatten_dict(flat, sep="/")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cell or a layer as a Flax NNX module."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from flax import nnx
+
+from recur.cell import Cell, Params, State
+from recur.layers import Part, one_way
+from recur.noise import Noise, with_key
+from recur.unroll import Engine
+
+
+class RNN(nnx.Module):
+    """`(xs [T, *B, I], state=None) -> (state, ys [T, *B, O])`.
+
+    Time is the leading axis and the state goes in and comes out, as in `recur.unroll`.
+    Noise takes a key from the stream `dropout` at every call, and is off where
+    `deterministic`, which `model.eval()` and `nnx.view` set.
+
+    Attributes:
+      weights: an `nnx.Param` for each leaf of the parameters, under its own name.
+      deterministic: whether noise is off.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        input_size: int,
+        *,
+        scan: Callable[..., Any] | Engine = jax.lax.scan,
+        deterministic: bool = False,
+        rngs: nnx.Rngs,
+    ):
+        layer = one_way(part) if isinstance(part, Cell) else part
+        params = layer.init(rngs.params(), input_size)
+        self.layer = nnx.static(layer)
+        self.scan = nnx.static(scan)
+        self.weights = nnx.data(jax.tree.map(nnx.Param, params))
+        self.deterministic = deterministic
+        self.dropout = rngs.dropout.fork() if _is_noisy(params) else None
+
+    def __call__(
+        self,
+        xs: jax.Array,
+        state: State | None = None,
+        *,
+        lengths: jax.Array | None = None,
+        resets: jax.Array | None = None,
+    ) -> tuple[State, jax.Array]:
+        """Run over a sequence; arguments and errors as those of `recur.unroll`."""
+        params = self.params()
+        if self.dropout is not None and not self.deterministic:
+            params = with_key(params, self.dropout())
+        return self.layer.apply(
+            params, xs, state, lengths=lengths, resets=resets, scan=self.scan
+        )
+
+    def params(self) -> Params:
+        """The parameters as the `init` of the cell or layer returned them."""
+        return jax.tree.map(
+            lambda leaf: leaf[...],
+            self.weights,
+            is_leaf=lambda leaf: isinstance(leaf, nnx.Param),
+        )
+
+    def set_view(self, deterministic: bool | None = None) -> None:
+        """What `nnx.view` calls.
+
+        Args:
+          deterministic: whether noise is off; None leaves it as it is.
+        """
+        if deterministic is not None:
+            self.deterministic = deterministic
+
+
+def _is_noisy(params):
+    leaves = jax.tree.leaves(params, is_leaf=lambda node: isinstance(node, Noise))
+    return any(isinstance(leaf, Noise) for leaf in leaves)
