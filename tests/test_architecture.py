@@ -20,6 +20,7 @@ LAYERS = (
     ("recur.cells", "recur.unroll"),
     ("recur.layers", "recur.tbptt", "recur.engines"),
     ("recur.flow", "recur.linen", "recur.nnx"),
+    ("recur.testing",),
     ("recur",),
     ("experiments",),
 )

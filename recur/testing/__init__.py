@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the author of a cell runs: is it a recurrent cell, and is it right?"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from recur.cell import Cell
+from recur.testing import contract, gradients, numbers, sequences
+from recur.testing.subject import make_subject
+from recur.unroll import unroll as plain_unroll
+
+
+CHECKS = (
+    contract.init_is_a_function_of_its_key,
+    contract.the_initial_state_fits_any_batch,
+    contract.project_treats_each_step_alone,
+    contract.step_keeps_shapes_and_dtypes,
+    contract.the_output_is_the_first_leaf_of_the_state,
+    contract.step_is_pure,
+    contract.a_batch_is_its_elements_one_by_one,
+    contract.seeds_can_be_mapped,
+    numbers.nothing_is_traced_twice,
+    sequences.nothing_comes_from_the_future_and_something_from_all_the_past,
+    sequences.reverse_is_flipped_time,
+    sequences.lengths_end_a_sequence,
+    sequences.resets_begin_one,
+    gradients.every_parameter_has_one,
+    gradients.they_are_finite_at_zero,
+    gradients.they_equal_finite_differences,
+    numbers.every_precision_stays_its_own,
+    gradients.adjoints_are_finite_over_a_thousand_steps,
+    numbers.values_equal_the_reference,
+)
+"""In this order; each takes a `Subject`."""
+
+
+def check_cell(
+    cell: Cell,
+    input_size: int,
+    *,
+    reference: Callable[[Any, np.ndarray], np.ndarray] | None = None,
+    unroll: Callable[..., tuple[Any, jax.Array]] = plain_unroll,
+) -> None:
+    """Check all that the library relies on, and stop at the first thing that is not so.
+
+    It knows nothing of what the cell should compute, but for `reference`.
+
+    Args:
+      cell: the cell.
+      input_size: I, any width the cell takes.
+      reference: `(params, xs [T, I]) -> ys [T, H]`, the same cell as a float64 NumPy
+        loop from the initial state.
+      unroll: the loop, if it is not `recur.unroll` that is used.
+
+    Raises:
+      AssertionError: one line, what broke and what that usually means.
+    """
+    subject = make_subject(cell, input_size, reference, unroll)
+    for check in CHECKS:
+        check(subject)

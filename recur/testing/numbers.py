@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values, precision and compilation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from recur.testing.subject import BATCH, Subject, fail, named_leaves
+
+
+def nothing_is_traced_twice(subject: Subject) -> None:
+    """A state that came out goes in again without another compilation."""
+    traced = []
+
+    @jax.jit
+    def run(params, xs, state):
+        traced.append(xs.shape)
+        return subject.unroll(subject.cell, params, xs, state)
+
+    state = subject.cell.initial_state(subject.params, (BATCH,))
+    for _ in range(2):
+        state, _ = run(subject.params, subject.xs, state)
+    if len(traced) > 1:
+        fail(
+            "jit: the state that comes out compiles the loop once more",
+            "its dtype or weak type is not that of initial_state",
+        )
+
+
+def every_precision_stays_its_own(subject: Subject) -> None:
+    """bfloat16 stays bfloat16, and float64 float64, in values and gradients; finite."""
+    with jax.enable_x64(True):
+        for dtype in (jnp.bfloat16, jnp.float64):
+            low = jax.tree.map(lambda x, d=dtype: x.astype(d), (subject.params, subject.xs))
+
+            def loss(params, xs):
+                state, ys = subject.unroll(subject.cell, params, xs)
+                return jnp.sum(ys), (state, ys)
+
+            grads, (state, ys) = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(*low)
+            trees = {"state": state, "ys": ys, "gradient": grads}
+            for root, tree in trees.items():
+                for name, leaf in named_leaves(tree, root):
+                    if leaf.dtype != dtype:
+                        fail(
+                            f"precision: {name} is {leaf.dtype} where parameters and "
+                            f"inputs are {jnp.dtype(dtype)}",
+                            "a constant in the cell has a dtype of its own",
+                        )
+                    if not jnp.isfinite(leaf).all():
+                        fail(
+                            f"precision: {name} is not finite in {jnp.dtype(dtype)}",
+                            "a number is out of the range or too close to another",
+                        )
+
+
+def values_equal_the_reference(subject: Subject) -> None:
+    """The outputs in float64 are those of the NumPy loop."""
+    if subject.reference is None:
+        return
+    with jax.enable_x64(True):
+        params, xs = jax.tree.map(
+            lambda x: jnp.asarray(x, jnp.float64), (subject.params, subject.xs[:, 0])
+        )
+        ys = np.asarray(subject.unroll(subject.cell, params, xs)[1])
+        wanted = np.asarray(subject.reference(jax.tree.map(np.asarray, params), np.asarray(xs)))
+    if ys.shape != wanted.shape:
+        fail(f"reference: ys are {ys.shape}, its are {wanted.shape}", "compare the widths")
+    wrong = np.abs(ys - wanted).max(axis=-1) > 1e-10
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        part = "the input part, a bias or the initial state" if step == 0 else "the recurrence"
+        fail(
+            f"reference: ys differ from it by {np.abs(ys - wanted).max():.3g}, first at "
+            f"step {step}",
+            f"gates are swapped, their blocks in another order, or a sign is wrong, in {part}",
+        )
