@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """recur: recurrent cells as pure functions, and how gradient travels through them."""
 
-from recur import engines, flow, initializers
+from recur import engines, flow, initializers, interop
 from recur.affine import AffineParams
 from recur.cell import Cell
 from recur.cells import (
@@ -94,6 +94,7 @@ __all__ = [
     "gru",
     "indrnn",
     "initializers",
+    "interop",
     "input_dropout",
     "irnn",
     "janet",

@@ -19,7 +19,7 @@ LAYERS = (
     ("recur.affine", "recur.wrappers", "recur.noise"),
     ("recur.cells", "recur.unroll"),
     ("recur.layers", "recur.tbptt", "recur.engines"),
-    ("recur.flow", "recur.linen", "recur.nnx"),
+    ("recur.flow", "recur.interop", "recur.linen", "recur.nnx"),
     ("recur.testing",),
     ("recur",),
     ("experiments",),
