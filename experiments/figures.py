@@ -2,7 +2,8 @@
 """Figures, each beside the CSV that it is drawn from. The one user of matplotlib."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from experiments import gradient_flow
-from experiments.options import Value, options_of
+from experiments.options import options_of
 from experiments.outcome import Outcome
 from experiments.plan import Plan
 from experiments.runs import Run
-from recur.cells import CELLS
 
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008): told apart with any kind of colour vision, most of them in print."""
+
+DASHES = ("-", "--", "-.", ":")
+"""For the leaves of a state."""
 
 STYLE = {
     "axes.grid": True,
@@ -40,13 +43,8 @@ PHASES = {"init": "at initialisation", "trained": "after training"}
 def draw(plan: Plan, run: Run, outcomes: Mapping[str, Outcome]) -> None:
     """Write every figure of a run, as CSV, SVG and PNG."""
     run.figures.mkdir(exist_ok=True)
-    lines = [
-        line
-        for cell, outcome in outcomes.items()
-        for phase, curves in outcome.curves.items()
-        for line in gradient_flow.rows(cell, phase, curves)
-    ]
-    write_csv(run.figures / "gradient_flow.csv", gradient_flow.COLUMNS, lines)
+    curves = {cell: outcome.curves for cell, outcome in outcomes.items()}
+    write_csv(run.figures / "gradient_flow.csv", *gradient_flow.table(curves))
     rows = run.journal.read()
     columns = ["cell", "seed", "step", "loss", "eval_loss", *plan.benchmark.chance]
     write_csv(
@@ -60,30 +58,23 @@ def draw(plan: Plan, run: Run, outcomes: Mapping[str, Outcome]) -> None:
         save(learning_figure(plan, rows), run.figures / "learning_curves")
 
 
-def flow_figure(
-    plan: Plan, curves: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
-) -> Figure:
-    """log10 ||dL/ds|| against lag, before and after training.
-
-    Args:
-      plan: the plan.
-      curves: cell -> phase -> leaf -> `[S, T]`.
-    """
+def flow_figure(plan: Plan, curves: gradient_flow.Curves) -> Figure:
+    """log10 ||dL/ds|| against lag, before and after training."""
+    leaves = zip(gradient_flow.leaves_of(curves), itertools.cycle(DASHES), strict=False)
+    styles = {f"s = {leaf}": style for leaf, style in leaves}
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     axes = figure.subplots(1, len(PHASES), sharey=True)
     for ax, (phase, title) in zip(axes, PHASES.items(), strict=True):
-        for cell, colour in zip(curves, COLOURS, strict=False):
-            for leaf, style in (("h", "-"), ("c", "--")):
-                if leaf in curves[cell].get(phase, {}):
-                    values = curves[cell][phase][leaf]
-                    lags = np.arange(values.shape[1])
-                    _band(ax, lags, values, colour, style)
+        for cell, colour in colours(curves).items():
+            for leaf, values in curves[cell].get(phase, {}).items():
+                lags = np.arange(values.shape[1])
+                _band(ax, lags, values, colour, styles[f"s = {leaf}"])
         ax.set_title(title)
         ax.set_xlabel("lag (steps before the last)")
         ax.set_xlim(left=0)
     axes[0].set_ylabel(r"$\log_{10}\,\Vert\mathrm{d}L/\mathrm{d}s\Vert_2$")
     figure.suptitle(f"{_task(plan)}; L: loss at the last step", fontsize=9)
-    _legend(figure, plan, {"s = h": "-", "s = c": "--"} if _any_c(curves) else {"s = h": "-"})
+    _legend(figure, plan, styles)
     return figure
 
 
@@ -94,7 +85,7 @@ def learning_figure(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes = figure.subplots(1, len(panels))
     for ax, (name, chance) in zip(axes, panels.items(), strict=True):
         scale = chance if name == "loss" else 1.0
-        for cell, colour in zip(plan.cells, COLOURS, strict=False):
+        for cell, colour in colours(plan.cells).items():
             steps, values = _series(rows, cell, name, plan.front.seeds)
             if len(steps):
                 _band(ax, steps, values / scale, colour, "-")
@@ -109,6 +100,14 @@ def learning_figure(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure.suptitle(_task(plan), fontsize=9)
     _legend(figure, plan, {"best predictor without memory": ":"})
     return figure
+
+
+def colours(cells: Collection[str]) -> dict[str, Any]:
+    """A colour for each cell, from a wheel where the palette has too few."""
+    if len(cells) <= len(COLOURS):
+        return dict(zip(cells, COLOURS, strict=False))
+    wheel = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(cells)))
+    return dict(zip(cells, wheel, strict=True))
 
 
 def _band(ax, x, values, colour, style):
@@ -128,10 +127,6 @@ def _series(rows, cell, name, seeds):
     return np.array(steps), np.array([[found[s][k] for s in steps] for k in range(seeds)])
 
 
-def _any_c(curves):
-    return any("c" in leaves for phases in curves.values() for leaves in phases.values())
-
-
 def _task(plan: Plan) -> str:
     prefix = f"{plan.front.benchmark}."
     fields = (
@@ -144,8 +139,8 @@ def _task(plan: Plan) -> str:
 
 def _legend(figure: Figure, plan: Plan, styles: Mapping[str, str]) -> None:
     cells = [
-        Line2D([], [], color=colour, label=label(cell, plan.settings))
-        for cell, colour in zip(plan.cells, COLOURS, strict=False)
+        Line2D([], [], color=colour, label=label(cell, plan))
+        for cell, colour in colours(plan.cells).items()
     ]
     lines = [Line2D([], [], color="0.3", linestyle=v, label=k) for k, v in styles.items()]
     band = Patch(color="0.5", alpha=0.3, label=f"range of {plan.front.seeds} seeds")
@@ -153,10 +148,11 @@ def _legend(figure: Figure, plan: Plan, styles: Mapping[str, str]) -> None:
     figure.legend(handles=[*lines, band], loc="outside lower right", fontsize=8)
 
 
-def label(cell: str, settings: Mapping[str, Value]) -> str:
+def label(cell: str, plan: Plan) -> str:
     """A cell with its width, biases, initializers, and all that is not a default."""
+    settings = plan.settings
     parts = [f"H {settings.get(f'{cell}.hidden', settings['model.hidden'])}"]
-    for name, option in options_of(CELLS[cell]).items():
+    for name, option in options_of(plan.factories[cell]).items():
         value = settings.get(f"{cell}.{name}")
         telling = name.endswith(("_bias", "_init")) or value != option.default
         if telling and name != "hidden":

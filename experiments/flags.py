@@ -8,8 +8,9 @@ from typing import Any
 from absl import flags
 
 from experiments.options import Option, Value
-from experiments.plan import all_options, make_plan
+from experiments.plan import all_options, make_plan, named_cells
 from experiments.refusal import Refusal, nearest
+from experiments.settings import Front
 
 
 DEFINERS: dict[type, Callable[..., Any]] = {
@@ -37,7 +38,7 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     Raises:
       Refusal: an unknown flag, an illegal value, or a word that is no flag.
     """
-    values = _define(all_options())
+    values = _define(all_options(named_cells(_cells(argv))))
     try:
         rest = values(["experiments", *argv])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -56,7 +57,7 @@ def given(values: flags.FlagValues) -> dict[str, Value]:
     """The settings that the command line names."""
     return {
         name: value
-        for name in all_options()
+        for name in sorted(set(values) - set(PLACE))
         if (value := values[name].value) is not None
     }
 
@@ -71,10 +72,10 @@ def help_text(values: flags.FlagValues) -> str:
 
     The defaults shown are those of the benchmark and preset on the command line.
     """
-    defaults = make_plan(given(values)).settings
+    plan = make_plan(given(values))
     lines = ["usage: python -m experiments [--flag=value ...] [--flagfile=FILE]"]
-    for name, option in all_options().items():
-        value = defaults.get(name, option.default)
+    for name, option in all_options(plan.factories).items():
+        value = plan.settings.get(name, option.default)
         legal = f" {{{', '.join(option.choices)}}}" if option.choices else ""
         shown = "--model.hidden" if value is None else value
         lines += _entry(name, f"{option.help}{legal} (default: {shown})")
@@ -85,6 +86,17 @@ def help_text(values: flags.FlagValues) -> str:
 
 def _entry(name: str, text: str) -> list[str]:
     return [f"  --{name}", textwrap.indent(textwrap.fill(text, 74), " " * 6)]
+
+
+def _cells(argv: Sequence[str]) -> str:
+    """The value of --cells: a cell's own file must be loaded before it has flags."""
+    values = flags.FlagValues()
+    flags.DEFINE_string("cells", Front().cells, "", flag_values=values)
+    try:
+        values(["experiments", *argv], known_only=True)
+    except (flags.Error, OSError) as error:
+        raise Refusal(" ".join(str(error).split())) from None
+    return values.cells
 
 
 def _define(options: Mapping[str, Option]) -> flags.FlagValues:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lag curves of a model on a benchmark: how far back the last loss is felt."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,7 +14,8 @@ from experiments.train import keys_of
 from recur import flow
 
 
-COLUMNS = ("cell", "seed", "phase", "lag", "log10_norm_h", "log10_norm_c")
+Curves = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
+"""cell -> phase -> leaf of the state -> `[S, T]` log10 norms by lag."""
 
 
 def make_curves(
@@ -55,19 +57,29 @@ def by_leaf(state: Any) -> dict[str, jax.Array]:
     return {"h": first, **{name(p, simple=True, separator="."): x for p, x in others}}
 
 
-def rows(
-    cell: str, phase: str, curves: dict[str, np.ndarray]
-) -> Iterator[tuple[str | int, ...]]:
-    """Lines of `gradient_flow.csv` from curves `[seeds, T]`.
+def leaves_of(curves: Curves) -> list[str]:
+    """The leaves of all states, h first."""
+    phases = [leaves for phases in curves.values() for leaves in phases.values()]
+    return list(dict.fromkeys(["h", *(leaf for leaves in phases for leaf in leaves)]))
 
-    The norm is `-inf` where the gradient is exactly zero, and empty where the cell has
-    no such state.
+
+def table(curves: Curves) -> tuple[list[str], Iterator[tuple[str | int, ...]]]:
+    """Head and lines of `gradient_flow.csv`.
+
+    A norm is `-inf` where the gradient is exactly zero, and empty where the cell has no
+    such state.
     """
-    seeds, steps = curves["h"].shape
-    for seed in range(seeds):
-        for lag in range(steps):
-            norms = [
-                f"{curves[leaf][seed, lag]:.6f}" if leaf in curves else ""
-                for leaf in ("h", "c")
-            ]
-            yield cell, seed, phase, lag, *norms
+    leaves = leaves_of(curves)
+
+    def lines():
+        for cell, phases in curves.items():
+            for phase, found in phases.items():
+                seeds, steps = found["h"].shape
+                for seed, lag in itertools.product(range(seeds), range(steps)):
+                    norms = [
+                        f"{found[leaf][seed, lag]:.6f}" if leaf in found else ""
+                        for leaf in leaves
+                    ]
+                    yield cell, seed, phase, lag, *norms
+
+    return ["cell", "seed", "phase", "lag", *(f"log10_norm_{x}" for x in leaves)], lines()

@@ -37,14 +37,17 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
     """The settings of a dataclass or factory, by name.
 
     A keyword of another type than bool, int, float, str, a `Literal` of strings or a
-    named initializer is not a setting, and keeps its default.
+    named initializer is not a setting, and keeps its default. Where no type is written
+    it is that of the default, and int without one, as of `hidden`.
     """
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     texts = explanations(inspect.getdoc(target) or "")
     options = {}
     for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
         default = None if parameter.default is parameter.empty else parameter.default
-        kind, choices = hints.get(name), None
+        kind, choices = hints.get(name, int if default is None else type(default)), None
         if typing.get_origin(kind) is typing.Literal:
             kind, choices = str, typing.get_args(kind)
         elif default in INITIALIZERS.values():

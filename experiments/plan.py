@@ -5,10 +5,11 @@ A setting takes its value from the first that has one: its flag, the run that is
 resumed, the preset, its default.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from experiments.benchmark import Benchmark
+from experiments.external import Factory, check_runs, load_factories
 from experiments.options import Option, Value, arguments, options_of
 from experiments.refusal import Refusal, check_known
 from experiments.registry import BENCHMARKS
@@ -25,6 +26,7 @@ class Plan(NamedTuple):
       front: benchmark, preset, cells and seeds.
       train: how to train.
       benchmark: the task, built.
+      factories: name -> what builds a cell.
       cells: name -> cell, built.
     """
 
@@ -32,21 +34,35 @@ class Plan(NamedTuple):
     front: Front
     train: Train
     benchmark: Benchmark
+    factories: dict[str, Factory]
     cells: dict[str, Cell]
 
 
-def all_options() -> dict[str, Option]:
-    """Every setting there is, by flag name."""
-    groups: dict[str, Callable[..., Any]] = {
-        "": Front,
-        "train.": Train,
-        "model.": Model,
-        **{f"{name}.": entry.config for name, entry in BENCHMARKS.items()},
-        **{f"{name}.": factory for name, factory in CELLS.items()},
-    }
+OTHERS: dict[str, Callable[..., Any]] = {
+    "": Front,
+    "train.": Train,
+    "model.": Model,
+    **{f"{name}.": entry.config for name, entry in BENCHMARKS.items()},
+}
+"""Prefix of a setting -> what it is a setting of, cells apart."""
+
+
+def named_cells(text: str) -> dict[str, Factory]:
+    """Name -> factory of every cell in `--cells`.
+
+    Raises:
+      Refusal: as `load_factories`.
+    """
+    prefixes = [prefix.removesuffix(".") for prefix in OTHERS]
+    return load_factories(text, {*prefixes, *options_of(Front)})
+
+
+def all_options(factories: Mapping[str, Factory]) -> dict[str, Option]:
+    """Every setting there is, by flag name, those of these cells among them."""
+    cells = {f"{name}.": factory for name, factory in {**CELLS, **factories}.items()}
     return {
         prefix + name: option
-        for prefix, target in groups.items()
+        for prefix, target in {**OTHERS, **cells}.items()
         for name, option in options_of(target).items()
     }
 
@@ -67,18 +83,27 @@ def make_plan(
         _check_unchanged(chosen, saved)
         chosen = saved
     front = construct(Front, "", chosen)
-    _check_names(front)
-    _check_owners(front, chosen)
-    settings = _complete(front, chosen)
+    check_known("benchmark", front.benchmark, BENCHMARKS)
+    check_known("preset", front.preset, BENCHMARKS[front.benchmark].presets)
+    factories = named_cells(front.cells)
+    owners = {*options_of(Front), "train", "model", front.benchmark, *factories}
+    options = all_options(factories)
+    _check_owners(owners, options, chosen)
+    settings = _complete(front, owners, options, chosen)
     construct(Model, "model.", settings)
     entry = BENCHMARKS[front.benchmark]
     config = construct(entry.config, f"{front.benchmark}.", settings)
+    benchmark = entry.build(config)
     return Plan(
         settings=settings,
         front=front,
         train=construct(Train, "train.", settings),
-        benchmark=entry.build(config),
-        cells={name: _build_cell(name, settings) for name in front.cells.split(",")},
+        benchmark=benchmark,
+        factories=factories,
+        cells={
+            name: _build_cell(name, factory, settings, benchmark.input_size)
+            for name, factory in factories.items()
+        },
     )
 
 
@@ -98,9 +123,14 @@ def construct(
         raise Refusal(f"--{prefix}{str(error).removeprefix(label)}") from None
 
 
-def _build_cell(name: str, settings: Mapping[str, Value]) -> Cell:
+def _build_cell(
+    name: str, factory: Factory, settings: Mapping[str, Value], input_size: int
+) -> Cell:
     hidden = settings.get(f"{name}.hidden", settings["model.hidden"])
-    return construct(CELLS[name], f"{name}.", {**settings, f"{name}.hidden": hidden})
+    cell = construct(factory, f"{name}.", {**settings, f"{name}.hidden": hidden})
+    if name not in CELLS:
+        check_runs(name, cell, input_size)
+    return cell
 
 
 def _check_unchanged(chosen: Mapping[str, Value], saved: Mapping[str, Value]) -> None:
@@ -116,24 +146,9 @@ def _check_unchanged(chosen: Mapping[str, Value], saved: Mapping[str, Value]) ->
         )
 
 
-def _check_names(front: Front) -> None:
-    check_known("benchmark", front.benchmark, BENCHMARKS)
-    check_known("preset", front.preset, BENCHMARKS[front.benchmark].presets)
-    cells = front.cells.split(",")
-    for cell in cells:
-        check_known("cell", cell, CELLS)
-    if len(set(cells)) < len(cells):
-        raise Refusal(f"--cells={front.cells} names a cell twice: name each once")
-
-
-def _owners(front: Front) -> set[str]:
-    """First words of the settings that take part."""
-    cells = front.cells.split(",")
-    return {*options_of(Front), "train", "model", front.benchmark, *cells}
-
-
-def _check_owners(front: Front, chosen: Mapping[str, Value]) -> None:
-    options, owners = all_options(), _owners(front)
+def _check_owners(
+    owners: Collection[str], options: Mapping[str, Option], chosen: Mapping[str, Value]
+) -> None:
     for name in chosen:
         check_known("setting", name, options)
         owner = name.split(".")[0]
@@ -144,8 +159,12 @@ def _check_owners(front: Front, chosen: Mapping[str, Value]) -> None:
             )
 
 
-def _complete(front: Front, chosen: Mapping[str, Value]) -> dict[str, Value]:
-    options, owners = all_options(), _owners(front)
+def _complete(
+    front: Front,
+    owners: Collection[str],
+    options: Mapping[str, Option],
+    chosen: Mapping[str, Value],
+) -> dict[str, Value]:
     values = {name: option.default for name, option in options.items()}
     values |= {**BENCHMARKS[front.benchmark].presets[front.preset], **chosen}
     return {

@@ -128,7 +128,7 @@ def test_the_exit_status_is_that_of_the_process():
 def test_help_explains_every_flag_with_its_default(capsys):
     assert main(["--help", "--copy_memory.lag=77"]) == 0
     text = capsys.readouterr().out
-    for name, option in all_options().items():
+    for name, option in all_options({}).items():
         assert f"  --{name}\n" in text
         assert option.help, f"--{name} is not explained"
     assert "[steps]. (default: 77)" in " ".join(text.split())

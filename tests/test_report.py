@@ -76,8 +76,8 @@ def test_what_a_user_typed_is_shown_as_typed(page):
 
 
 def test_a_legend_states_bias_and_initializer():
-    settings = make_plan({"lstm.hidden": 9, "lstm.chrono_steps": 5}).settings
-    assert figures.label("lstm", settings) == (
+    plan = make_plan({"lstm.hidden": 9, "lstm.chrono_steps": 5})
+    assert figures.label("lstm", plan) == (
         "lstm: H 9, forget bias 5.0, chrono steps 5, recurrent init orthogonal, "
         "input init lecun"
     )
@@ -95,3 +95,9 @@ def test_the_same_data_draws_the_same_svg(tmp_path):
         with figures.matplotlib.rc_context(figures.STYLE):
             figures.save(figures.flow_figure(plan, curves), tmp_path / stem)
     assert (tmp_path / "one.svg").read_text() == (tmp_path / "two.svg").read_text()
+
+
+def test_every_cell_has_a_colour_of_its_own_however_many():
+    for count in (3, 7, 8, 20):
+        found = figures.colours([f"cell{i}" for i in range(count)])
+        assert len({tuple(colour) for colour in found.values()}) == count

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.gradient_flow import make_curves, rows
+from experiments.gradient_flow import by_leaf, make_curves, table
 from experiments.model import network
 from experiments.plan import make_plan
 from experiments.settings import Train
@@ -32,7 +32,9 @@ def test_the_model_is_a_cell_and_a_linear_readout(name):
     model = net.bind(params)
     state = model.cell.initial_state(model.cell_params(), (5,))
     logits = model(xs)
-    for t, u in enumerate(model.cell.project(model.cell_params(), xs)):
+    us = model.cell.project(model.cell_params(), xs)
+    for t in range(TASK.steps):
+        u = jax.tree.map(lambda leaf, t=t: leaf[t], us)
         state, h = model.cell.step(model.cell_params(), state, u)
         expected = h @ params["readout"]["kernel"] + params["readout"]["bias"]
         np.testing.assert_allclose(logits[t], expected, atol=1e-5)
@@ -43,7 +45,8 @@ def test_an_untrained_model_is_near_the_uniform_guess(name):
     net = network(CELLS[name](64), TASK)
     batch = TASK.batch(jax.random.key(1), 200)
     loss = TASK.loss(net.bind(net.init(jax.random.key(0)))(batch.inputs), batch.targets)
-    np.testing.assert_allclose(loss.mean(), math.log(TASK.output_size), rtol=0.25)
+    # Cells that sum up their inputs without a bound are surest of what they do not know.
+    np.testing.assert_allclose(loss.mean(), math.log(TASK.output_size), rtol=0.4)
 
 
 def test_every_seed_starts_elsewhere_and_sees_other_batches():
@@ -138,7 +141,9 @@ def test_curves_are_the_gradient_of_the_last_loss_alone(name):
 
         def last_loss(probes):
             state = model.cell.initial_state(model.cell_params(), (4,))
-            for t, u in enumerate(model.cell.project(model.cell_params(), xs)):
+            us = model.cell.project(model.cell_params(), xs)
+            for t in range(TASK.steps):
+                u = jax.tree.map(lambda leaf, t=t: leaf[t], us)
                 state, _ = model.cell.step(model.cell_params(), state, u)
                 leaves, structure = jax.tree.flatten(state)
                 moved = [leaf + probe[t] for leaf, probe in zip(leaves, probes, strict=True)]
@@ -146,21 +151,26 @@ def test_curves_are_the_gradient_of_the_last_loss_alone(name):
             logits = model.readout(jax.tree.leaves(state)[0])
             return TASK.loss(logits, batch.targets[-1]).sum()
 
-        zeros = [jnp.zeros((TASK.steps, 4, 5)) for _ in curves]
-        for leaf, grads in zip("hc", jax.jit(jax.grad(last_loss))(zeros), strict=False):
+        state = model.cell.initial_state(model.cell_params(), (TASK.steps, 4))
+        zeros = [jnp.zeros_like(leaf) for leaf in jax.tree.leaves(state)]
+        found = jax.jit(jax.grad(last_loss))(zeros)
+        for leaf, grads in zip(by_leaf(state), found, strict=True):
             with np.errstate(divide="ignore"):
                 norms = np.log10(np.linalg.norm(grads, axis=-1)).mean(1)[::-1]
             np.testing.assert_allclose(curves[leaf], norms, rtol=1e-5, atol=1e-6)
 
 
-def test_rows_of_the_csv():
-    curves = {"h": np.array([[0.5, -1.0]]), "c": np.array([[-np.inf, -2.0]])}
-    assert list(rows("lstm", "init", curves)) == [
+def test_the_lines_of_the_csv_have_a_column_for_every_leaf():
+    lstm = {"h": np.array([[0.5, -1.0]]), "c": np.array([[-np.inf, -2.0]])}
+    gru = {"h": np.array([[0.25], [0.75]])}
+    head, lines = table({"lstm": {"init": lstm}, "gru": {"trained": gru}})
+    assert head == ["cell", "seed", "phase", "lag", "log10_norm_h", "log10_norm_c"]
+    assert list(lines) == [
         ("lstm", 0, "init", 0, "0.500000", "-inf"),
         ("lstm", 0, "init", 1, "-1.000000", "-2.000000"),
+        ("gru", 0, "trained", 0, "0.250000", ""),
+        ("gru", 1, "trained", 0, "0.750000", ""),
     ]
-    del curves["c"]
-    assert [row[-1] for row in rows("gru", "init", curves)] == ["", ""]
 
 
 @cells
