@@ -2,8 +2,8 @@
 """recur: recurrent cells as pure functions, and how gradient travels through them."""
 
 from recur import engines, flow, initializers, interop
-from recur.affine import AffineParams
-from recur.cell import Cell
+from recur.affine import AffineParams, affine_init, affine_project
+from recur.cell import Cell, factory
 from recur.cells import (
     CELLS,
     GRUParams,
@@ -38,17 +38,9 @@ from recur.cells import (
     slstm,
     ugrnn,
 )
+from recur.dropout import drop_connect, input_dropout, state_dropout
 from recur.layers import Layer, bidirectional, one_way, stack
-from recur.noise import (
-    Noise,
-    NoisyParams,
-    ZoneoutState,
-    drop_connect,
-    input_dropout,
-    state_dropout,
-    with_key,
-    zoneout,
-)
+from recur.noise import Noise, NoisyParams, with_key
 from recur.tbptt import tbptt
 from recur.unroll import Engine, unroll
 from recur.wrappers import (
@@ -58,6 +50,7 @@ from recur.wrappers import (
     resettable,
     residual,
 )
+from recur.zoneout import ZoneoutState, zoneout
 
 
 __version__ = "0.1.0"
@@ -86,16 +79,19 @@ __all__ = [
     "RNNParams",
     "SLSTMState",
     "ZoneoutState",
+    "affine_init",
+    "affine_project",
     "bidirectional",
     "coupled_lstm",
     "drop_connect",
     "engines",
+    "factory",
     "flow",
     "gru",
     "indrnn",
     "initializers",
-    "interop",
     "input_dropout",
+    "interop",
     "irnn",
     "janet",
     "layer_norm_gru",

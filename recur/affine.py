@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.cell import Params
-from recur.initializers import Initializer
+from recur.initializers import Initializer, lecun, orthogonal
 
 
 class AffineParams(NamedTuple):
@@ -28,9 +28,9 @@ class AffineParams(NamedTuple):
 def affine_init(
     hidden: int,
     gate_biases: Sequence[float],
-    bias: bool,
-    recurrent_init: Initializer,
-    input_init: Initializer,
+    bias: bool = True,
+    recurrent_init: Initializer = orthogonal,
+    input_init: Initializer = lecun,
 ) -> Callable[[jax.Array, int], AffineParams]:
     """The `init` of a cell with `AffineParams`.
 

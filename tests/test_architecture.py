@@ -17,6 +17,7 @@ FILES = sorted([*ROOT.glob("recur/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 LAYERS = (
     ("recur.cell", "recur.initializers"),
     ("recur.affine", "recur.wrappers", "recur.noise"),
+    ("recur.dropout", "recur.zoneout"),
     ("recur.cells", "recur.unroll"),
     ("recur.layers", "recur.tbptt", "recur.engines"),
     ("recur.flow", "recur.interop", "recur.linen", "recur.nnx"),

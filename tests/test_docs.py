@@ -13,6 +13,7 @@ from experiments.__main__ import main
 from experiments.flags import flagfile
 from experiments.plan import make_plan
 from experiments.results.__main__ import table
+from recur.cells import CELLS
 from tests.test_runs import TINY
 
 
@@ -27,6 +28,7 @@ ELSEWHERE = {
     "python -m flake8": "run by CI",
     "python -m isort": "run by CI",
     "python -m mypy": "run by CI",
+    "python -m tests.equivalence": "every entry is a test in test_engines",
 }
 """Commands that are not run here, and where they are."""
 
@@ -62,8 +64,8 @@ def in_order(commands):
     return sorted(commands, key=lambda c: ("--resume" in c, "--flagfile" in c, c))
 
 
-def test_the_commands_of_the_bench_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_the_commands_of_the_bench_run(tmp_path, my_module, capsys):
+    del my_module
     assert len(experiments()) >= 7
     for command in in_order(experiments()):
         flags = shlex.split(command)[3:]
@@ -75,13 +77,45 @@ def test_the_commands_of_the_bench_run(tmp_path, monkeypatch, capsys):
         assert main(flags) == 0, (command, capsys.readouterr().err)
 
 
-def test_the_python_of_the_readme_runs(tmp_path):
-    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["README.md"], re.M | re.S)
+PYTHON = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["README.md"], re.M | re.S)
+
+
+@pytest.fixture
+def my_module(tmp_path, monkeypatch):
+    """The file of the guide to a cell of one's own, in the current directory."""
+    (code,) = (block for block in PYTHON if "def leaky" in block)
+    (tmp_path / "my_module.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield code
+    sys.modules.pop("my_module", None)
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
+def test_the_python_of_the_readme_runs(code, tmp_path, my_module):
+    del my_module
     file = tmp_path / "readme.py"
     file.write_text(code)
+    runpy.run_path(str(file))
+
+
+def test_the_first_example_of_the_readme_has_the_shapes_it_says(tmp_path):
+    file = tmp_path / "readme.py"
+    file.write_text(PYTHON[0])
     names = runpy.run_path(str(file))
     assert names["adjoints"].c.shape == (200, 32, 128)
     assert names["curve"].h.shape == (200,)
+
+
+def test_the_cell_of_the_guide_has_twenty_lines(my_module):
+    lines = my_module[my_module.index("@recur.factory") :].splitlines()
+    assert len([line for line in lines if line.strip()]) <= 20
+
+
+def test_the_cells_of_the_readme_are_those_there_are():
+    rows = re.findall(r"^\| (`[^|]*`) \|", DOCUMENTS["README.md"], re.M)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert set(CELLS) <= named
 
 
 def test_the_tables_of_the_readme_are_those_of_the_published_runs():

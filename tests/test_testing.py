@@ -114,8 +114,33 @@ def normed(params, h, u, step):
 @stepping(RNN)
 def constant(params, h, u, step):
     h, _ = step(params, h, u)
-    h = (h * np.float32(0.5)).astype(h.dtype)
+    h = h * jnp.full(H, 0.5, jnp.float32)
     return h, h
+
+
+@stepping(RNN)
+def branching(params, h, u, step):
+    h, _ = step(params, h, u)
+    h = h if h.sum() > -1e9 else -h
+    return h, h
+
+
+@jax.custom_batching.custom_vmap
+def alone(h):
+    """The identity, but for a wrong rule of its own for `vmap`."""
+    return h
+
+
+@alone.def_vmap
+def _(size, batched, h):
+    del size, batched
+    return h[::-1], True
+
+
+@stepping(RNN)
+def wrong_under_vmap(params, h, u, step):
+    h, _ = step(params, h, u)
+    return alone(h), alone(h)
 
 
 @stepping(RNN)
@@ -170,6 +195,11 @@ def unkeyed(key, size):
 def doubled_float(params, batch_shape):
     del params
     return jnp.zeros((*batch_shape, H), jnp.float16)
+
+
+def only_float32(params, batch_shape):
+    del params
+    return jnp.zeros((*batch_shape, H), jnp.float32)
 
 
 def uneven(params, batch_shape):
@@ -232,6 +262,19 @@ MISTAKES = {
         "gradients: that of params.b is zero: the parameter is not used",
     ),
     "a norm at zero": (normed, "gradients: that of .* is not finite where all inputs are zero"),
+    "a branch in Python": (
+        branching,
+        "raised TracerBoolConversionError: .* cannot be compiled, .* a Python if",
+    ),
+    "a wrong rule for vmap": (wrong_under_vmap, "vmap: seeds together are not seeds one by"),
+    "a constant of its own dtype": (
+        constant,
+        "step: state is bfloat16 before and float32 after: .* a dtype of its own",
+    ),
+    "a state of one precision": (
+        RNN._replace(initial_state=only_float32),
+        "initial_state: state is float32, params are bfloat16",
+    ),
     "growth": (exploding, "adjoints: state is not finite within 1000 steps of a fresh cell"),
 }
 """What is wrong -> the cell, and what the kit must say of it."""
@@ -323,9 +366,19 @@ def never_reverses(cell, params, xs, state=None, *, lengths=None, resets=None, r
     return recur.unroll(cell, params, xs, state, lengths=lengths, resets=resets)
 
 
+def loosens(cell, params, xs, state=None, *, lengths=None, resets=None, reverse=False):
+    """The state comes out in a type that it did not go in with."""
+    state = None if state is None else recur.LSTMState(*state)
+    state, ys = recur.unroll(
+        cell, params, xs, state, lengths=lengths, resets=resets, reverse=reverse
+    )
+    return tuple(state), ys
+
+
 @pytest.mark.parametrize(
     ("unroll", "message"),
     [
+        (loosens, "jit: the state that comes out compiles the loop once more"),
         (never_resets, "resets: a reset is forgotten"),
         (resets_late, "resets: a reset at t acts after x_t: it is off by one"),
         (resets_in_part, "resets: after a reset .* part of the state survives"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from recur.cell import Cell
 from recur.testing import contract, gradients, numbers, sequences
-from recur.testing.subject import make_subject
+from recur.testing.subject import fail, make_subject
 from recur.unroll import unroll as plain_unroll
 
 
@@ -27,10 +27,10 @@ CHECKS = (
     sequences.reverse_is_flipped_time,
     sequences.lengths_end_a_sequence,
     sequences.resets_begin_one,
+    numbers.every_precision_stays_its_own,
     gradients.every_parameter_has_one,
     gradients.they_are_finite_at_zero,
     gradients.they_equal_finite_differences,
-    numbers.every_precision_stays_its_own,
     gradients.adjoints_are_finite_over_a_thousand_steps,
     numbers.values_equal_the_reference,
 )
@@ -60,4 +60,14 @@ def check_cell(
     """
     subject = make_subject(cell, input_size, reference, unroll)
     for check in CHECKS:
-        check(subject)
+        try:
+            check(subject)
+        except AssertionError:
+            raise
+        except Exception as error:
+            fail(
+                f"{check.__name__.replace('_', ' ')}: raised {type(error).__name__}: "
+                f"{str(error)[:150]}",
+                "what runs step by step cannot be compiled, mapped or differentiated, as "
+                "a Python if or float() on an array",
+            )

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recur.testing import contract
 from recur.testing.subject import BATCH, Subject, fail, named_leaves
 
 
@@ -32,6 +33,9 @@ def every_precision_stays_its_own(subject: Subject) -> None:
     with jax.enable_x64(True):
         for dtype in (jnp.bfloat16, jnp.float64):
             low = jax.tree.map(lambda x, d=dtype: x.astype(d), (subject.params, subject.xs))
+            other = subject._replace(params=low[0], xs=low[1])
+            contract.the_initial_state_fits_any_batch(other)
+            contract.step_keeps_shapes_and_dtypes(other)
 
             def loss(params, xs):
                 state, ys = subject.unroll(subject.cell, params, xs)
