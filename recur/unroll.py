@@ -67,7 +67,8 @@ def unroll(
 
     Raises:
       ValueError: `xs` has no time axis or does not fit `params`; `state`, `lengths` or
-        `resets` have another batch shape; a length is negative or beyond T.
+        `resets` have another batch shape; a length is negative or beyond T (traced
+        lengths cannot be looked at, and act as the nearest that is legal).
       TypeError: lengths that are not integers, or resets that are not booleans.
     """
     if xs.ndim < 2:

@@ -64,6 +64,7 @@ def in_order(commands):
     return sorted(commands, key=lambda c: ("--resume" in c, "--flagfile" in c, c))
 
 
+@pytest.mark.timeout(900)
 def test_the_commands_of_the_bench_run(tmp_path, my_module, capsys):
     del my_module
     assert len(experiments()) >= 7

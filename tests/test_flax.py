@@ -78,19 +78,22 @@ def test_leaf_names_are_readable(name):
     assert set(flat) == NAMES[name]
 
 
-@pytest.mark.parametrize("scan", [recur.engines.checkpointed])
-def test_the_loop_can_be_chosen(scan):
-    plain, other = (
-        recur.nnx.RNN(PARTS["cell"], I, rngs=nnx.Rngs(0), **keywords)(XS)
+def test_the_loop_can_be_chosen():
+    scan, lru = recur.engines.associative, recur.lru(H)
+    models = [
+        recur.nnx.RNN(lru, I, rngs=nnx.Rngs(0), **keywords)
         for keywords in ({}, {"scan": scan})
-    )
-    equal(plain, other)
-    variables = recur.linen.RNN(PARTS["cell"]).init(KEY, XS)
-    plain, other = (
-        recur.linen.RNN(PARTS["cell"], **keywords).apply(variables, XS)
-        for keywords in ({}, {"scan": scan})
-    )
-    equal(plain, other)
+    ]
+    equal(*(model(XS) for model in models))
+    plain = recur.linen.RNN(lru)
+    variables = plain.init(KEY, XS)
+    equal(plain.apply(variables, XS), recur.linen.RNN(lru, scan=scan).apply(variables, XS))
+    for model in (
+        lambda: recur.nnx.RNN(PARTS["cell"], 3, rngs=nnx.Rngs(0), scan=scan)(XS),
+        lambda: recur.linen.RNN(PARTS["cell"], scan=scan).init(KEY, XS),
+    ):
+        with pytest.raises(TypeError, match="associative: state leaf h is not an affine"):
+            model()
 
 
 class NNXClassifier(nnx.Module):

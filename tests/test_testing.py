@@ -211,6 +211,12 @@ def with_size(batch_shape):
     return lambda params, given: RNN.initial_state(params, batch_shape if given else ())
 
 
+def leaks_gradient(us):
+    """Zero is added, whose gradient is not."""
+    later = jnp.roll(us, -1, axis=0)
+    return us + (later - jax.lax.stop_gradient(later))
+
+
 MISTAKES = {
     "a factory": (recur.lstm, "check_cell: a Cell is wanted, got .* a factory must be called"),
     "integer parameters": (RNN._replace(init=integers), "init: params.3 is int32.* constants"),
@@ -243,6 +249,10 @@ MISTAKES = {
     "a leak from the future": (
         projecting(lambda us: us + jnp.roll(us, -1, axis=0)),
         "project: a sequence at once .* other steps than t, as the next one",
+    ),
+    "a gradient alone from the future": (
+        projecting(leaks_gradient),
+        "causality: y_0 depends on x_1: a gradient leaks from the future",
     ),
     "batch first": (
         projecting(lambda us: us.swapaxes(0, 1) if us.ndim > 2 else us),
