@@ -119,6 +119,14 @@ def constant(params, h, u, step):
 
 
 @stepping(RNN)
+def cancels(params, h, u, step):
+    h, _ = step(params, h, u)
+    left = 1 - jnp.full((), 0.9999, h.dtype)
+    h = h * left / left
+    return h, h
+
+
+@stepping(RNN)
 def branching(params, h, u, step):
     h, _ = step(params, h, u)
     h = h if h.sum() > -1e9 else -h
@@ -280,6 +288,10 @@ MISTAKES = {
     "a constant of its own dtype": (
         constant,
         "step: state is bfloat16 before and float32 after: .* a dtype of its own",
+    ),
+    "two numbers too close": (
+        cancels,
+        "precision: .* is not finite in bfloat16: .* too close to another",
     ),
     "a state of one precision": (
         RNN._replace(initial_state=only_float32),
