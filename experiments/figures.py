@@ -60,21 +60,24 @@ def draw(plan: Plan, run: Run, outcomes: Mapping[str, Outcome]) -> None:
 
 def flow_figure(plan: Plan, curves: gradient_flow.Curves) -> Figure:
     """log10 ||dL/ds|| against lag, before and after training."""
-    leaves = zip(gradient_flow.leaves_of(curves), itertools.cycle(DASHES), strict=False)
-    styles = {f"s = {leaf}": style for leaf, style in leaves}
+    styles = _styles(curves)
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     axes = figure.subplots(1, len(PHASES), sharey=True)
     for ax, (phase, title) in zip(axes, PHASES.items(), strict=True):
         for cell, colour in colours(curves).items():
             for leaf, values in curves[cell].get(phase, {}).items():
                 lags = np.arange(values.shape[1])
-                _band(ax, lags, values, colour, styles[f"s = {leaf}"])
+                _band(ax, lags, values, colour, styles[cell, leaf])
         ax.set_title(title)
         ax.set_xlabel("lag (steps before the last)")
         ax.set_xlim(left=0)
     axes[0].set_ylabel(r"$\log_{10}\,\Vert\mathrm{d}L/\mathrm{d}s\Vert_2$")
     figure.suptitle(f"{_task(plan)}; L: loss at the last step", fontsize=9)
-    _legend(figure, plan, styles)
+    shown = {
+        style: ", ".join(dict.fromkeys(x for (_, x), s in styles.items() if s == style))
+        for style in styles.values()
+    }
+    _legend(figure, plan, {f"s = {leaves}": style for style, leaves in shown.items()})
     return figure
 
 
@@ -108,6 +111,17 @@ def colours(cells: Collection[str]) -> dict[str, Any]:
         return dict(zip(cells, COLOURS, strict=False))
     wheel = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(cells)))
     return dict(zip(cells, wheel, strict=True))
+
+
+def _styles(curves: gradient_flow.Curves) -> dict[tuple[str, str], str]:
+    """Cell and leaf -> dashes, h solid, the others in the order of the cell's state."""
+    return {
+        (cell, leaf): style
+        for cell in curves
+        for leaf, style in zip(
+            gradient_flow.leaves_of({cell: curves[cell]}), itertools.cycle(DASHES), strict=False
+        )
+    }
 
 
 def _band(ax, x, values, colour, style):

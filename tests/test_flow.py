@@ -224,3 +224,8 @@ def test_it_can_be_jitted_and_mapped_over_seeds():
     keys = jax.random.split(jax.random.key(0), 3)
     together = jax.jit(jax.vmap(curve))(keys)
     np.testing.assert_allclose(together[1], curve(keys[1]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_half_life_is_that_of_the_slope_or_endless_or_none():
+    lives = flow.half_life(jnp.array([-np.log(2) / 7, 0.0, 0.1, jnp.nan]))
+    np.testing.assert_allclose(lives, [7, np.inf, np.inf, np.nan], rtol=1e-6)

@@ -78,6 +78,9 @@ def slope(curve: jax.Array) -> jax.Array:
 
 
 def half_life(slope: jax.typing.ArrayLike) -> jax.Array:
-    """Steps over which gradient halves, ln 2 / -slope; inf where it does not shrink."""
+    """Steps over which gradient halves, ln 2 / -slope; inf where it does not shrink.
+
+    NaN where there is no slope, as of a state that is not fed back.
+    """
     slope = jnp.asarray(slope)
-    return jnp.where(slope < 0, math.log(2) / -slope, jnp.inf)
+    return jnp.where(slope >= 0, jnp.inf, math.log(2) / -slope)
