@@ -20,8 +20,8 @@ class Layer(NamedTuple):
 
     Attributes:
       init: `(key, input_size) -> params`.
-      apply: `(params, xs [T, *B, I], state=None, *, lengths=None, resets=None, scan) ->
-        (state, ys [T, *B, O])`, keywords as in `recur.unroll`.
+      apply: `(params, xs [T, *B, I], state=None, *, lengths=None, resets=None,
+        engine="auto") -> (state, ys [T, *B, O])`, keywords as in `recur.unroll`.
     """
 
     init: Callable[[jax.Array, int], Params]
@@ -40,7 +40,7 @@ def one_way(cell: Cell, *, reverse: bool = False) -> Layer:
       reverse: from the last valid step to the first.
     """
 
-    def apply(params, xs, state=None, *, lengths=None, resets=None, scan=jax.lax.scan):
+    def apply(params, xs, state=None, *, lengths=None, resets=None, engine="auto"):
         return unroll(
             cell,
             params,
@@ -49,7 +49,7 @@ def one_way(cell: Cell, *, reverse: bool = False) -> Layer:
             lengths=lengths,
             resets=resets,
             reverse=reverse,
-            scan=scan,
+            engine=engine,
         )
 
     return Layer(cell.init, apply)
@@ -73,10 +73,10 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
         keys = jax.random.split(key)
         return tuple(way.init(k, input_size) for way, k in zip(ways, keys, strict=True))
 
-    def apply(params, xs, state=None, *, lengths=None, resets=None, scan=jax.lax.scan):
+    def apply(params, xs, state=None, *, lengths=None, resets=None, engine="auto"):
         states, outputs = [], []
         for way, p, s in _parts("bidirectional", ways, params, state):
-            s, ys = way.apply(p, xs, s, lengths=lengths, resets=resets, scan=scan)
+            s, ys = way.apply(p, xs, s, lengths=lengths, resets=resets, engine=engine)
             states.append(s)
             outputs.append(ys)
         return tuple(states), jnp.concatenate(outputs, axis=-1)
@@ -113,10 +113,10 @@ def stack(parts: Sequence[Part], *, residual: bool = False) -> Layer:
                 _check_widths(depth, below, input_size)
         return tuple(params)
 
-    def apply(params, xs, state=None, *, lengths=None, resets=None, scan=jax.lax.scan):
+    def apply(params, xs, state=None, *, lengths=None, resets=None, engine="auto"):
         states = []
         for depth, (layer, p, s) in enumerate(_parts("stack", layers, params, state)):
-            s, ys = layer.apply(p, xs, s, lengths=lengths, resets=resets, scan=scan)
+            s, ys = layer.apply(p, xs, s, lengths=lengths, resets=resets, engine=engine)
             states.append(s)
             if residual and depth:
                 _check_widths(depth, xs.shape[-1], ys.shape[-1])

@@ -8,9 +8,9 @@ import jax
 from flax import linen, traverse_util
 
 from recur.cell import Cell, State
+from recur.engine import Engine
 from recur.layers import Part, one_way
 from recur.noise import with_key
-from recur.unroll import Engine
 
 
 class RNN(linen.Module):
@@ -23,11 +23,11 @@ class RNN(linen.Module):
 
     Attributes:
       part: a cell, run forward, or a layer.
-      scan: the loop, as in `recur.unroll`.
+      engine: how to run the loop, as in `recur.unroll`.
     """
 
     part: Part
-    scan: Callable[..., Any] | Engine = jax.lax.scan
+    engine: str | Engine | Callable[..., Any] = "auto"
 
     @linen.compact
     def __call__(
@@ -63,7 +63,7 @@ class RNN(linen.Module):
         if not deterministic:
             params = with_key(params, self.make_rng("dropout"))
         return layer.apply(
-            params, xs, state, lengths=lengths, resets=resets, scan=self.scan
+            params, xs, state, lengths=lengths, resets=resets, engine=self.engine
         )
 
 

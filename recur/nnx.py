@@ -8,9 +8,9 @@ import jax
 from flax import nnx
 
 from recur.cell import Cell, Params, State
+from recur.engine import Engine
 from recur.layers import Part, one_way
 from recur.noise import Noise, with_key
-from recur.unroll import Engine
 
 
 class RNN(nnx.Module):
@@ -30,14 +30,14 @@ class RNN(nnx.Module):
         part: Part,
         input_size: int,
         *,
-        scan: Callable[..., Any] | Engine = jax.lax.scan,
+        engine: str | Engine | Callable[..., Any] = "auto",
         deterministic: bool = False,
         rngs: nnx.Rngs,
     ):
         layer = one_way(part) if isinstance(part, Cell) else part
         params = layer.init(rngs.params(), input_size)
         self.layer = nnx.static(layer)
-        self.scan = nnx.static(scan)
+        self.engine = nnx.static(engine)
         self.weights = nnx.data(jax.tree.map(nnx.Param, params))
         self.deterministic = deterministic
         self.dropout = rngs.dropout.fork() if _is_noisy(params) else None
@@ -55,7 +55,7 @@ class RNN(nnx.Module):
         if self.dropout is not None and not self.deterministic:
             params = with_key(params, self.dropout())
         return self.layer.apply(
-            params, xs, state, lengths=lengths, resets=resets, scan=self.scan
+            params, xs, state, lengths=lengths, resets=resets, engine=self.engine
         )
 
     def params(self) -> Params:

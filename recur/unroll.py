@@ -1,38 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a cell over a sequence: its ends, its borders, its direction, its loop."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from recur.cell import Cell, Params, State
+from recur.engine import Engine
+from recur.engines import ENGINES, plain
 from recur.wrappers import masked, resettable
-
-
-class Run(Protocol):
-    """What an engine does: project every step and run the loop.
-
-    `xs` is what the `project` of the cell takes, which for a wrapped cell is a tuple.
-    """
-
-    def __call__(
-        self, cell: Cell, params: Params, state: State, xs: Any, *, reverse: bool
-    ) -> tuple[State, jax.Array]:
-        """Return `(state, ys)` as `unroll` does."""
-
-
-class Engine(NamedTuple):
-    """A way to run the loop that knows the cell, where `jax.lax.scan` knows its step.
-
-    Attributes:
-      run: equal to the plain scan in values and in gradients.
-    """
-
-    run: Run
 
 
 def unroll(
@@ -44,7 +23,7 @@ def unroll(
     lengths: jax.typing.ArrayLike | None = None,
     resets: jax.typing.ArrayLike | None = None,
     reverse: bool = False,
-    scan: Callable[..., Any] | Engine = jax.lax.scan,
+    engine: str | Engine | Callable[..., Any] = "auto",
 ) -> tuple[State, jax.Array]:
     """Apply a cell to every step of a sequence: s_t, y_t = step(s_{t-1}, x_t).
 
@@ -59,8 +38,10 @@ def unroll(
       resets: `[T, *B]` bool, true where x_t is the first step of a segment: nothing,
         and no gradient, passes between t - 1 and t, in either direction.
       reverse: run from the last valid step to the first; `ys[t]` belongs to `xs[t]`.
-      scan: the loop, any function with the signature of `jax.lax.scan`, or one of
-        `recur.engines`.
+      engine: how to run the loop, which changes no value and no gradient: a name in
+        `recur.engines.ENGINES`, an `Engine`, or a function with the signature of
+        `jax.lax.scan`. "auto" is the fastest known for the platform and the length;
+        "scan" is the readable reference.
 
     Returns:
       `(state, ys)`: the state after the last step taken, and outputs `[T, *B, H]`.
@@ -68,7 +49,8 @@ def unroll(
     Raises:
       ValueError: `xs` has no time axis or does not fit `params`; `state`, `lengths` or
         `resets` have another batch shape; a length is negative or beyond T (traced
-        lengths cannot be looked at, and act as the nearest that is legal).
+        lengths cannot be looked at, and act as the nearest that is legal); or the engine is
+        unknown.
       TypeError: lengths that are not integers, or resets that are not booleans.
     """
     if xs.ndim < 2:
@@ -82,10 +64,20 @@ def unroll(
         cell, inputs = resettable(cell), (inputs, _borders(resets, xs, reverse))
     if lengths is not None:
         cell, inputs = masked(cell), (inputs, _valid(lengths, steps, tuple(batch)))
-    if isinstance(scan, Engine):
-        return scan.run(cell, params, state, inputs, reverse=reverse)
-    us = cell.project(params, inputs)
-    return scan(functools.partial(cell.step, params), state, us, reverse=reverse)
+    return _engine(engine).run(cell, params, state, inputs, reverse=reverse)
+
+
+def _engine(engine):
+    if isinstance(engine, Engine):
+        return engine
+    if callable(engine):
+        return plain(engine)
+    if engine not in ENGINES:
+        raise ValueError(
+            f"unroll: engine must be one of {', '.join(ENGINES)}, or an Engine, or a "
+            f"function like jax.lax.scan; got {engine!r}"
+        )
+    return ENGINES[engine]
 
 
 def _borders(resets, xs, reverse):

@@ -25,6 +25,7 @@ RESETS[[3, 2, 5], [0, 1, 0]] = True
 
 ENGINES = {
     "checkpointed": recur.engines.checkpointed,
+    "chunked": recur.engines.chunks_of(3),
     "associative": recur.engines.associative,
 }
 
@@ -63,7 +64,7 @@ def results(name, way, scan):
 
     def number(params, xs, state):
         out = layer.apply(
-            params, xs, state, lengths=way.lengths, resets=way.resets, scan=scan
+            params, xs, state, lengths=way.lengths, resets=way.resets, engine=scan
         )
         return sum(jnp.sin(leaf * 3).sum() for leaf in jax.tree.leaves(out))
 

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 import recur
 from experiments import memory
+from recur.engines.auto import choose
 from recur.engines.dependence import Kind, depends
 from tests import equivalence
 
@@ -39,7 +41,7 @@ def test_the_associative_engine_refuses_what_is_not_affine(name):
     cell = recur.CELLS[name](4)
     params = cell.init(jax.random.key(0), 3)
     with pytest.raises(TypeError, match="associative: state leaf . is not an affine"):
-        recur.unroll(cell, params, jnp.ones((5, 3)), scan=recur.engines.associative)
+        recur.unroll(cell, params, jnp.ones((5, 3)), engine=recur.engines.associative)
 
 
 @pytest.mark.usefixtures("x64")
@@ -51,7 +53,7 @@ def test_any_number_of_steps(engine, steps, reverse):
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (steps, 2, 3))
     plain = recur.unroll(cell, params, xs, reverse=reverse)
-    other = recur.unroll(cell, params, xs, reverse=reverse, scan=engine)
+    other = recur.unroll(cell, params, xs, reverse=reverse, engine=engine)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, atol=1e-13), plain, other)
 
 
@@ -84,7 +86,7 @@ def test_groups_of_leaves_are_solved_in_the_order_of_their_dependence():
     cell = step_of(lambda s, u: (jnp.tanh(s[1]) * s[0] + s[1] ** 2, u * s[1] + 0.5))
     xs = jax.random.normal(jax.random.key(1), (6, 3, 2))
     plain = recur.unroll(cell, (), xs)
-    other = recur.unroll(cell, (), xs, scan=recur.engines.associative)
+    other = recur.unroll(cell, (), xs, engine=recur.engines.associative)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, rtol=1e-12), plain, other)
 
 
@@ -108,7 +110,7 @@ def test_groups_of_leaves_are_solved_in_the_order_of_their_dependence():
 def test_each_way_not_to_be_affine_is_found(after, message):
     with pytest.raises(TypeError, match=message):
         xs = jnp.ones((5, 3, 2))
-        recur.unroll(step_of(after), (), xs, scan=recur.engines.associative)
+        recur.unroll(step_of(after), (), xs, engine=recur.engines.associative)
 
 
 def test_dependence_is_read_through_calls():
@@ -144,3 +146,109 @@ def test_the_table_of_memory_is_printed(capsys):
     head, rule, *rows = capsys.readouterr().out.splitlines()
     assert [row.split("|")[1].strip() for row in rows] == ["16", "25"]
     assert head.count("|") == rule.count("|") == rows[0].count("|")
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("shape", [(65, 2), (8,), (9, 1), (7, 2, 3), (5, 0)])
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_any_batch(name, shape):
+    cell = recur.CELLS[name](4)
+    params = cell.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (*shape, 3))
+    plain = recur.unroll(cell, params, xs, engine="scan")
+    other = recur.unroll(cell, params, xs, engine="chunked")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, atol=1e-13), plain, other)
+
+
+def loss_of(cell, engine, transform=lambda f: f):
+    def loss(params, xs):
+        run = transform(lambda p, x: recur.unroll(cell, p, x, engine=engine)[1])
+        return jnp.sin(3 * run(params, xs)).sum()
+
+    return loss
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("name", ["lstm", "gru", "peephole_lstm"])
+def test_chunks_under_vmap_remat_and_a_second_derivative(name):
+    cell, chunks = recur.CELLS[name](3), recur.engines.chunks_of(3)
+    seeds = jax.random.split(jax.random.key(0), 4)
+    params = jax.vmap(lambda key: cell.init(key, 2))(seeds)
+    xs = jax.random.normal(jax.random.key(1), (4, 7, 2, 2))
+    one = jax.tree.map(lambda leaf: leaf[0], params)
+
+    def compare(derivative, *inputs):
+        plain = jax.jit(derivative(loss_of(cell, "scan")))(*inputs)
+        other = jax.jit(derivative(loss_of(cell, chunks)))(*inputs)
+        again = jax.jit(derivative(loss_of(cell, chunks, jax.checkpoint)))(*inputs)
+        for ours in (other, again):
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-12),
+                plain,
+                ours,
+            )
+
+    compare(lambda f: jax.vmap(jax.grad(f, (0, 1))), params, xs)
+    compare(lambda f: jax.hessian(f, 1), one, xs[0])
+
+
+def inner_products(jaxpr, depth=0):
+    """How deep in loops each product of a jaxpr is."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "dot_general":
+            yield depth
+        for inner in jaxprs_in_params(eqn.params):
+            yield from inner_products(inner, depth + (eqn.primitive.name == "scan"))
+
+
+@pytest.mark.parametrize(("name", "products"), [("rnn", 1), ("lstm", 1), ("gru", 2)])
+def test_a_step_has_its_recurrent_products_and_no_other(name, products):
+    """No gradient of a weight is made step by step, and no product twice."""
+    cell = recur.CELLS[name](4)
+    params = cell.init(jax.random.key(0), 3)
+    xs = jax.random.normal(jax.random.key(1), (192, 2, 3))
+
+    def depths(engine):
+        grad = jax.make_jaxpr(jax.grad(loss_of(cell, engine)))(params, xs)
+        return list(inner_products(grad.jaxpr))
+
+    forward, reverse, chunk = 1 + products, products, 1 + products
+    assert depths("chunked").count(1) == forward + chunk
+    assert depths("chunked").count(2) == reverse
+    assert depths("scan").count(1) > 2 * products
+
+
+def from_the_left(params, state, u):
+    """A step with its weight on the left, and used outside of the product too."""
+    after = jnp.tanh(params[0] @ state[0] + u) + params[0].sum(0)
+    return (after, after * params[0][0]), after
+
+
+def through_einsum(params, state, u):
+    """A product by rows of the weight, one of a sum, and a weight made of weights."""
+    after = jnp.tanh(jnp.einsum("...h,kh->...k", state[0] + u, params[0] * params[1]) + u)
+    return (after, after @ params[1].T), after
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(("step", "batch"), [(from_the_left, ()), (through_einsum, (3,))])
+def test_products_written_in_other_ways(step, batch):
+    cell = step_of(None)._replace(step=step)
+    params = tuple(jax.random.normal(jax.random.key(0), (2, 2, 2)) * 0.5)
+    xs = jax.random.normal(jax.random.key(1), (7, *batch, 2))
+    engines = "scan", recur.engines.chunks_of(3)
+    plain, ours = (jax.grad(loss_of(cell, e), (0, 1))(params, xs) for e in engines)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, rtol=1e-10), plain, ours)
+
+
+def test_the_rule_of_auto():
+    assert choose("cpu", 100) is recur.engines.chunked
+    assert choose("cpu", 3) is recur.engines.scan
+    assert choose("gpu", 100) is recur.engines.scan
+
+
+def test_an_unknown_engine_is_refused():
+    cell = recur.rnn(2)
+    params = cell.init(jax.random.key(0), 2)
+    with pytest.raises(ValueError, match="engine must be one of associative, auto, .*'fast'"):
+        recur.unroll(cell, params, jnp.ones((5, 2)), engine="fast")

@@ -82,15 +82,15 @@ def test_the_loop_can_be_chosen():
     scan, lru = recur.engines.associative, recur.lru(H)
     models = [
         recur.nnx.RNN(lru, I, rngs=nnx.Rngs(0), **keywords)
-        for keywords in ({}, {"scan": scan})
+        for keywords in ({}, {"engine": scan})
     ]
     equal(*(model(XS) for model in models))
     plain = recur.linen.RNN(lru)
     variables = plain.init(KEY, XS)
-    equal(plain.apply(variables, XS), recur.linen.RNN(lru, scan=scan).apply(variables, XS))
+    equal(plain.apply(variables, XS), recur.linen.RNN(lru, engine=scan).apply(variables, XS))
     for model in (
-        lambda: recur.nnx.RNN(PARTS["cell"], 3, rngs=nnx.Rngs(0), scan=scan)(XS),
-        lambda: recur.linen.RNN(PARTS["cell"], scan=scan).init(KEY, XS),
+        lambda: recur.nnx.RNN(PARTS["cell"], 3, rngs=nnx.Rngs(0), engine=scan)(XS),
+        lambda: recur.linen.RNN(PARTS["cell"], engine=scan).init(KEY, XS),
     ):
         with pytest.raises(TypeError, match="associative: state leaf h is not an affine"):
             model()

@@ -117,6 +117,26 @@ def of_keras(name, options, dtype):
     return in_jax(randomized(shapes, dtype), run)
 
 
+def equinox(name, dtype):
+    library = installed("equinox")
+    empty = getattr(library.nn, name)(I, H, dtype=dtype, key=jax.random.key(0))
+    leaves = {k: v for k, v in vars(empty).items() if isinstance(v, jax.Array)}
+
+    def run(weights, xs):
+        values = [weights[k] for k in leaves]
+        cell = library.tree_at(lambda c: [getattr(c, k) for k in leaves], empty, values)
+        zeros = jnp.zeros((B, H), dtype)
+        state = (zeros, zeros) if name == "LSTMCell" else zeros
+
+        def step(state, x):
+            state = jax.vmap(cell)(x, state)
+            return state, jax.tree.leaves(state)[0]
+
+        return jax.lax.scan(step, state, xs)[1]
+
+    return in_jax(randomized(leaves, dtype), run)
+
+
 def of_torch(name, options, dtype):
     torch = installed("torch")
     kind = getattr(torch, dtype.__name__)
@@ -166,6 +186,8 @@ MODULES = [
     ("haiku.VanillaRNN", lambda d: haiku("VanillaRNN", d)),
     ("haiku.LSTM", lambda d: haiku("LSTM", d)),
     ("haiku.GRU", lambda d: haiku("GRU", d)),
+    ("equinox.GRUCell", lambda d: equinox("GRUCell", d)),
+    ("equinox.LSTMCell", lambda d: equinox("LSTMCell", d)),
     ("keras.SimpleRNN", lambda d: of_keras("SimpleRNN", {}, d)),
     ("keras.LSTM", lambda d: of_keras("LSTM", {}, d)),
     ("keras.LSTM", lambda d: of_keras("LSTM", {"use_bias": False}, d)),

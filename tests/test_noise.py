@@ -185,7 +185,7 @@ def test_zoneout_runs_padded_packed_chunked_and_jitted():
 
     def run(scan):
         lengths = jnp.array([9, 5, 0, 2])
-        return recur.unroll(cell, on, xs, lengths=lengths, resets=resets, scan=scan)[1]
+        return recur.unroll(cell, on, xs, lengths=lengths, resets=resets, engine=scan)[1]
 
     plain = jax.jit(run, static_argnums=0)(jax.lax.scan)
     other = run(recur.engines.checkpointed)

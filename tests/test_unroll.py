@@ -23,7 +23,7 @@ def test_any_loop_with_the_signature_of_scan_will_do(reverse):
     params = cell.init(jax.random.key(0), 3)
     xs = jax.random.normal(jax.random.key(1), (6, 2, 3))
     plain = recur.unroll(cell, params, xs, reverse=reverse)
-    ours = recur.unroll(cell, params, xs, reverse=reverse, scan=loop)
+    ours = recur.unroll(cell, params, xs, reverse=reverse, engine=loop)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), plain, ours)
 
 

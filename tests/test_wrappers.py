@@ -43,7 +43,8 @@ def test_a_reset_returns_to_the_learned_start():
     resets[5] = True
     packed = recur.unroll(cell, params, xs, resets=resets)[1]
     alone = recur.unroll(cell, params, xs[5:])[1]
-    np.testing.assert_allclose(packed[5:], alone, rtol=1e-5)
+    # Two programs round apart; a state near zero shows it relative to the gates' own size.
+    np.testing.assert_allclose(packed[5:], alone, rtol=1e-5, atol=1e-6)
 
 
 def test_residual_adds_the_input_to_the_output_not_to_the_state():

@@ -8,6 +8,7 @@ from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.cells.lstm import LSTMState
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import blocks
 
 
 @factory
@@ -45,7 +46,7 @@ def coupled_lstm(
         return LSTMState(h=zeros, c=zeros)
 
     def step(params, state, u):
-        f, g, o = jnp.split(state.h @ params.w_h + u, 3, axis=-1)
+        f, g, o = blocks(state.h @ params.w_h + u, "forget", "candidate", "output")
         f = jax.nn.sigmoid(f)
         c = f * state.c + (1 - f) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)

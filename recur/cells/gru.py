@@ -15,6 +15,7 @@ from recur.initializers import (
     lecun,
     orthogonal,
 )
+from recur.names import blocks, named
 
 
 class GRUParams(NamedTuple):
@@ -101,9 +102,9 @@ def gru(
     candidate = candidate_after if reset_after else candidate_before
 
     def step(params, h, u):
-        gates = jax.nn.sigmoid(h @ params.w_h[:, : 2 * hidden] + u[..., : 2 * hidden])
-        z, r = jnp.split(gates, 2, axis=-1)
-        n = jnp.tanh(u[..., 2 * hidden :] + candidate(params, h, r))
+        gates = h @ params.w_h[:, : 2 * hidden] + u[..., : 2 * hidden]
+        z, r = map(jax.nn.sigmoid, blocks(gates, "update", "reset"))
+        n = jnp.tanh(named(u[..., 2 * hidden :] + candidate(params, h, r), "candidate"))
         h = (1 - z) * h + z * n
         return h, h
 

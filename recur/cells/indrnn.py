@@ -10,6 +10,7 @@ from recur.affine import affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.cells.rnn import ACTIVATIONS, check_activation
 from recur.initializers import Initializer, lecun
+from recur.names import named
 
 
 class IndRNNParams(NamedTuple):
@@ -66,7 +67,7 @@ def indrnn(
         return jnp.zeros((*batch_shape, hidden), params.r.dtype)
 
     def step(params, h, u):
-        h = g(params.r * h + u)
+        h = g(named(params.r * h + u, "activation"))
         return h, h
 
     return Cell(init, initial_state, affine_project("indrnn"), step)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, check_chrono, chrono, lecun, orthogonal
+from recur.names import blocks
 
 
 @factory
@@ -58,7 +59,7 @@ def janet(
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
     def step(params, h, u):
-        s, n = jnp.split(h @ params.w_h + u, 2, axis=-1)
+        s, n = blocks(h @ params.w_h + u, "forget", "candidate")
         h = jax.nn.sigmoid(s) * h + jax.nn.sigmoid(beta - s) * jnp.tanh(n)
         return h, h
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur.affine import affine_init, input_product, standardize
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import named
 
 
 class LayerNormGRUParams(NamedTuple):
@@ -74,8 +75,9 @@ def layer_norm_gru(
     def step(params, h, u):
         z_h, r_h, n_h = jnp.split(params.gain_h * norm(h @ params.w_h), 3, axis=-1)
         z_x, r_x, n_x = jnp.split(u, 3, axis=-1)
-        z, r = jax.nn.sigmoid(z_h + z_x), jax.nn.sigmoid(r_h + r_x)
-        h = (1 - z) * h + z * jnp.tanh(r * n_h + n_x)
+        z = jax.nn.sigmoid(named(z_h + z_x, "update"))
+        r = jax.nn.sigmoid(named(r_h + r_x, "reset"))
+        h = (1 - z) * h + z * jnp.tanh(named(r * n_h + n_x, "candidate"))
         return h, h
 
     return Cell(init, initial_state, project, step)

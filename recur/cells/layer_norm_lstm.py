@@ -10,6 +10,7 @@ from recur.affine import affine_init, input_product, standardize
 from recur.cell import Cell, check_hidden, factory
 from recur.cells.lstm import LSTMState
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import blocks
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -78,7 +79,7 @@ def layer_norm_lstm(
 
     def step(params, state, u):
         recurrent = params.gain_h * standardize(state.h @ params.w_h)
-        i, f, g, o = jnp.split(recurrent + u, 4, axis=-1)
+        i, f, g, o = blocks(recurrent + u, "input", "forget", "candidate", "output")
         c = jax.nn.sigmoid(f) * state.c + jax.nn.sigmoid(i) * jnp.tanh(g)
         shown = params.gain_c * standardize(c) + params.b_c
         h = jax.nn.sigmoid(o) * jnp.tanh(shown)

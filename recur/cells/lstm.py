@@ -15,6 +15,7 @@ from recur.initializers import (
     lecun,
     orthogonal,
 )
+from recur.names import blocks
 
 
 class LSTMParams(NamedTuple):
@@ -100,7 +101,9 @@ def lstm(
         return LSTMState(h=zeros, c=zeros)
 
     def step(params, state, u):
-        i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
+        i, f, g, o = blocks(
+            state.h @ params.w_h + u, "input", "forget", "candidate", "output"
+        )
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
         c = f * state.c + i * g
         h = o * jnp.tanh(c)

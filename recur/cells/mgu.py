@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import named
 
 
 @factory
@@ -44,9 +45,11 @@ def mgu(
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
     def step(params, h, u):
-        f = jax.nn.sigmoid(h @ params.w_h[:, :hidden] + u[..., :hidden])
-        n = jnp.tanh((f * h) @ params.w_h[:, hidden:] + u[..., hidden:])
-        h = (1 - f) * h + f * n
+        f = jax.nn.sigmoid(
+            named(h @ params.w_h[:, :hidden] + u[..., :hidden], "forget")
+        )
+        n = (f * h) @ params.w_h[:, hidden:] + u[..., hidden:]
+        h = (1 - f) * h + f * jnp.tanh(named(n, "candidate"))
         return h, h
 
     return Cell(init, initial_state, affine_project("mgu"), step)

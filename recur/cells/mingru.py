@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur.affine import affine_project, block_biases
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun
+from recur.names import blocks
 
 
 class MinGRUParams(NamedTuple):
@@ -59,7 +60,7 @@ def mingru(
 
     def step(params, h, u):
         del params
-        z, n = jnp.split(u, 2, axis=-1)
+        z, n = blocks(u, "update", "candidate")
         z = jax.nn.sigmoid(z)
         h = (1 - z) * h + z * n
         return h, h

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur.affine import affine_project, block_biases
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun
+from recur.names import named
 
 
 class MinLSTMParams(NamedTuple):
@@ -62,8 +63,9 @@ def minlstm(
         del params
         i, f, n = jnp.split(u, 3, axis=-1)
         # sigma(f) / (sigma(f) + sigma(i)) in logarithms, where neither can underflow.
-        keep = jax.nn.sigmoid(jax.nn.log_sigmoid(f) - jax.nn.log_sigmoid(i))
-        h = keep * h + (1 - keep) * n
+        ratio = named(jax.nn.log_sigmoid(f) - jax.nn.log_sigmoid(i), "forget")
+        keep = jax.nn.sigmoid(ratio)
+        h = keep * h + (1 - keep) * named(n, "candidate")
         return h, h
 
     return Cell(init, initial_state, affine_project("minlstm"), step)

@@ -10,6 +10,7 @@ from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.cells.lstm import LSTMState
 from recur.initializers import Initializer, lecun, orthogonal, uniform
+from recur.names import named
 
 
 class PeepholeLSTMParams(NamedTuple):
@@ -69,10 +70,10 @@ def peephole_lstm(
     def step(params, state, u):
         i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
         to_i, to_f, to_o = jnp.split(params.w_c, 3)
-        i = jax.nn.sigmoid(i + to_i * state.c)
-        f = jax.nn.sigmoid(f + to_f * state.c)
-        c = f * state.c + i * jnp.tanh(g)
-        h = jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c)
+        i = jax.nn.sigmoid(named(i + to_i * state.c, "input"))
+        f = jax.nn.sigmoid(named(f + to_f * state.c, "forget"))
+        c = f * state.c + i * jnp.tanh(named(g, "candidate"))
+        h = jax.nn.sigmoid(named(o + to_o * c, "output")) * jnp.tanh(c)
         return LSTMState(h, c), h
 
     return Cell(init, initial_state, affine_project("peephole_lstm"), step)

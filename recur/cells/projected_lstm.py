@@ -10,6 +10,7 @@ from recur.affine import affine_project, block_biases
 from recur.cell import Cell, check_hidden, factory
 from recur.cells.lstm import LSTMState
 from recur.initializers import Initializer, lecun
+from recur.names import blocks
 
 
 class ProjectedLSTMParams(NamedTuple):
@@ -77,7 +78,9 @@ def projected_lstm(
         )
 
     def step(params, state, u):
-        i, f, g, o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
+        i, f, g, o = blocks(
+            state.h @ params.w_h + u, "input", "forget", "candidate", "output"
+        )
         c = jax.nn.sigmoid(f) * state.c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = (jax.nn.sigmoid(o) * jnp.tanh(c)) @ params.w_p
         return LSTMState(h, c), h

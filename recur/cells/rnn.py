@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from recur.affine import affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import named
 
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -75,7 +76,7 @@ def rnn(
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
     def step(params, h, u):
-        h = g(h @ params.w_h + u)
+        h = g(named(h @ params.w_h + u, "activation"))
         return h, h
 
     return Cell(init, initial_state, affine_project("rnn"), step)

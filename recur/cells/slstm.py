@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import blocks
 
 
 class SLSTMState(NamedTuple):
@@ -72,7 +73,9 @@ def slstm(
         return SLSTMState(h=zeros, c=zeros, n=zeros, m=zeros)
 
     def step(params, state, u):
-        a_i, a_f, a_z, a_o = jnp.split(state.h @ params.w_h + u, 4, axis=-1)
+        a_i, a_f, a_z, a_o = blocks(
+            state.h @ params.w_h + u, "input", "forget", "candidate", "output"
+        )
         keep = FORGET[forget](a_f) + state.m
         # Nothing is kept where n is 0, so there the scale is that of what is written.
         m = jnp.where(state.n == 0, a_i, jnp.maximum(keep, a_i))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from recur.affine import affine_init, affine_project
 from recur.cell import Cell, check_hidden, factory
 from recur.initializers import Initializer, lecun, orthogonal
+from recur.names import blocks
 
 
 @factory
@@ -44,7 +45,7 @@ def ugrnn(
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)
 
     def step(params, h, u):
-        g, n = jnp.split(h @ params.w_h + u, 2, axis=-1)
+        g, n = blocks(h @ params.w_h + u, "update", "candidate")
         g = jax.nn.sigmoid(g)
         h = g * h + (1 - g) * jnp.tanh(n)
         return h, h

@@ -1,8 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to run the loop, for `recur.unroll(..., scan=...)`. None of them names a cell."""
+"""Ways to run the loop, for `recur.unroll(..., engine=...)`. None of them names a cell."""
 
+from recur.engine import Engine
 from recur.engines.associative import associative
+from recur.engines.auto import auto
 from recur.engines.checkpointed import checkpointed
+from recur.engines.chunked import chunked, chunks_of
+from recur.engines.plain import plain, scan
 
 
-__all__ = ["associative", "checkpointed"]
+ENGINES: dict[str, Engine] = {
+    "associative": associative,
+    "auto": auto,
+    "checkpointed": checkpointed,
+    "chunked": chunked,
+    "scan": scan,
+}
+"""Name -> engine."""
+
+__all__ = [
+    "ENGINES",
+    "associative",
+    "auto",
+    "checkpointed",
+    "chunked",
+    "chunks_of",
+    "plain",
+    "scan",
+]

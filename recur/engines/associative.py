@@ -4,8 +4,8 @@
 import jax
 import jax.numpy as jnp
 
+from recur.engine import Engine
 from recur.engines.dependence import Kind, depends
-from recur.unroll import Engine
 
 
 def _run(cell, params, state, xs, *, reverse):

@@ -5,49 +5,22 @@ import functools
 import math
 
 import jax
-import jax.numpy as jnp
 
-from recur.unroll import Engine
+from recur.engine import Engine
+from recur.engines.chunks import chunk_size, over_chunks
 
 
 def _run(cell, params, state, xs, *, reverse):
-    steps = len(jax.tree.leaves(xs)[0])
-    chunk = _chunk(steps)
-    whole = steps - steps % chunk
-
     def run(state, xs):
         us = cell.project(params, xs)
         step = functools.partial(cell.step, params)
         return jax.lax.scan(step, state, us, reverse=reverse)
 
-    def run_chunks(state):
-        chunks = jax.tree.map(lambda x: _cut(x[:whole], chunk), xs)
-        # Inside a scan nothing can be merged with the first pass, so CSE may stay on.
-        again = jax.checkpoint(run, prevent_cse=False)
-        state, ys = jax.lax.scan(again, state, chunks, reverse=reverse)
-        return state, ys.reshape(whole, *ys.shape[2:])
-
-    if whole == steps:
-        return run_chunks(state)
-    rest = jax.tree.map(lambda x: x[whole:], xs)
-    if reverse:
-        state, last = run(state, rest)
-        state, ys = run_chunks(state)
-    else:
-        state, ys = run_chunks(state)
-        state, last = run(state, rest)
-    return state, jnp.concatenate([ys, last])
-
-
-def _chunk(steps):
-    """sqrt(T), or a divisor of T not far below it: a remainder costs a copy of xs."""
-    root = max(1, math.isqrt(steps))
-    divisors = (size for size in range(root, root // 2, -1) if steps % size == 0)
-    return next(divisors, root)
-
-
-def _cut(x, chunk):
-    return x.reshape(-1, chunk, *x.shape[1:])
+    root = max(1, math.isqrt(len(jax.tree.leaves(xs)[0])))
+    size = chunk_size(len(jax.tree.leaves(xs)[0]), root)
+    # Inside a scan nothing can be merged with the first pass, so CSE may stay on.
+    again = jax.checkpoint(run, prevent_cse=False)
+    return over_chunks(again, state, xs, size=size, reverse=reverse)
 
 
 checkpointed = Engine(_run)

@@ -79,6 +79,12 @@ def torch(columns: str, extra: Mapping[str, tuple[str, str]]) -> tuple[Entry, ..
     return fields({**grid, **extra}, transposed=True)
 
 
+def equinox(columns: str, biases: Mapping[str, tuple[str, str]]) -> tuple[Entry, ...]:
+    """Equinox: `[outputs, inputs]`, fused."""
+    grid = {"weight_hh": ("w_h", columns), "weight_ih": ("w_x", columns)}
+    return fields({**grid, **biases}, transposed=True)
+
+
 def apart(names: str, columns: str, biases: Mapping[str, str]) -> tuple[Entry, ...]:
     """Flax: a dense layer for every gate and side, as `hf` and `if`."""
     gates = list(zip(names.split(), columns.split(), strict=True))
@@ -122,6 +128,10 @@ HAIKU_LSTM = {"lstm/linear.w": ("w_x w_h", "i g f o"), "lstm/linear.b": ("b", "i
 HAIKU_GRU = {"gru.w_h": ("w_h", "z r n"), "gru.w_i": ("w_x", "z r n"), "gru.b": ("b", "z r n")}
 
 DIALECTS: dict[str, Dialect] = {
+    "equinox.GRUCell": Dialect(
+        *GRU_AFTER, equinox("r -z n", {"bias": ("b", "r -z n"), "bias_n": ("b2", "n")})
+    ),
+    "equinox.LSTMCell": Dialect(*LSTM, equinox("i f g o", {"bias": ("b", "i f g o")})),
     "haiku.GRU": Dialect(*GRU, fields(HAIKU_GRU)),
     "haiku.LSTM": Dialect(*LSTM, fields(HAIKU_LSTM)),
     "haiku.VanillaRNN": Dialect(*RELU, fields(HAIKU_RNN)),
