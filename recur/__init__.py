@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """recur: recurrent cells as pure functions, and how gradient travels through them."""
 
-from recur import engines, flow, initializers, interop
+from recur import cudnn, engines, flow, initializers, interop
 from recur.affine import AffineParams, affine_init, affine_project
 from recur.cell import Cell, factory
 from recur.cells import (
@@ -38,11 +38,15 @@ from recur.cells import (
     slstm,
     ugrnn,
 )
+from recur.deep import deep
 from recur.dropout import drop_connect, input_dropout, state_dropout
+from recur.engine import Engine
 from recur.layers import Layer, bidirectional, one_way, stack
+from recur.names import blocks, named
 from recur.noise import Noise, NoisyParams, with_key
+from recur.precision import mixed
 from recur.tbptt import tbptt
-from recur.unroll import Engine, unroll
+from recur.unroll import unroll
 from recur.wrappers import (
     LearnedStateParams,
     learned_state,
@@ -82,7 +86,10 @@ __all__ = [
     "affine_init",
     "affine_project",
     "bidirectional",
+    "blocks",
     "coupled_lstm",
+    "cudnn",
+    "deep",
     "drop_connect",
     "engines",
     "factory",
@@ -103,6 +110,8 @@ __all__ = [
     "mgu",
     "mingru",
     "minlstm",
+    "mixed",
+    "named",
     "one_way",
     "peephole_lstm",
     "projected_lstm",

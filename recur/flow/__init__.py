@@ -1,15 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient flow as a value: what travels back through time, for any cell."""
+"""Gradient flow as a value: what travels back through time, for any cell.
 
-from recur.flow.adjoint import ScaledAdjoints, adjoints, scaled_adjoints
-from recur.flow.lag import half_life, lag_curve, slope
+    adjoint.py        dL/ds_t                     parts.py    by path, by gate, by layer
+    lag.py            against distance in time    paths.py    what a path is
+    contributions.py  to dL/dtheta, by step       gates.py    values, memory horizons
+    jacobian.py       ds_t/ds_{t-1}, products     window.py   the same without matrices
+    lyapunov.py       exponents, differentiable   theory.py   what should be seen
+    truncation.py     what TBPTT leaves out       dtypes.py   how far each can be believed
+    attribution.py    by the inputs               scaled.py   numbers that do not underflow
+"""
+
+from recur.flow.adjoint import adjoints, scaled_adjoints
+from recur.flow.attribution import Attribution, attribution
+from recur.flow.contributions import Contributions, contributions
+from recur.flow.dtypes import InDtype, in_dtypes
+from recur.flow.gates import (
+    Gates,
+    by_symbol,
+    gates,
+    memory_horizon,
+    saturation,
+    time_constant,
+)
+from recur.flow.jacobian import (
+    singular_values_by_lag,
+    spectral_radius,
+    step_jacobians,
+)
+from recur.flow.lag import by_lag, half_life, lag_curve, slope
+from recur.flow.lyapunov import Lyapunov, lyapunov
+from recur.flow.parts import Parts, parts, stack_parts
+from recur.flow.paths import Paths, paths_of
+from recur.flow.scaled import ScaledAdjoints, log10_norms, unscale
+from recur.flow.theory import (
+    MeanField,
+    chrono_curve,
+    gate_curve,
+    gate_slope,
+    mean_field,
+    norm_bound,
+)
+from recur.flow.truncation import Truncation, truncation
+from recur.flow.window import window_singular_values
 
 
 __all__ = [
+    "Attribution",
+    "Contributions",
+    "Gates",
+    "InDtype",
+    "Lyapunov",
+    "MeanField",
+    "Parts",
+    "Paths",
     "ScaledAdjoints",
+    "Truncation",
     "adjoints",
+    "attribution",
+    "by_lag",
+    "by_symbol",
+    "chrono_curve",
+    "contributions",
+    "gate_curve",
+    "gate_slope",
+    "gates",
     "half_life",
+    "in_dtypes",
     "lag_curve",
+    "log10_norms",
+    "lyapunov",
+    "mean_field",
+    "memory_horizon",
+    "norm_bound",
+    "parts",
+    "paths_of",
+    "saturation",
     "scaled_adjoints",
+    "singular_values_by_lag",
     "slope",
+    "spectral_radius",
+    "stack_parts",
+    "step_jacobians",
+    "time_constant",
+    "truncation",
+    "unscale",
+    "window_singular_values",
 ]

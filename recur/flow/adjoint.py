@@ -1,37 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """The total derivative of a loss with respect to the state at every time step."""
 
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from recur.cell import Cell, Params, State
+from recur.flow.paths import check_paths, keep, paths_of
+from recur.flow.scaled import ABSENT, ScaledAdjoints, add, rescale, shift, unscale
 
 
-ABSENT = -(2**20)
-"""Exponent of an adjoint that is zero: below every exponent that a product reaches."""
+Loss = Callable[[State], jax.Array]
+"""`states -> scalar`, where `states` is the state's pytree with a leading T."""
 
 
-class ScaledAdjoints(NamedTuple):
-    """Adjoints too small or too large for their dtype: mantissa * 2**exponent.
+class Trajectory(NamedTuple):
+    """A forward pass.
 
     Attributes:
-      mantissa: the states' pytree of `[T, *B, ...]`, all entries below 2 in magnitude.
-      exponent: `[T, *B]` int32, shared by all leaves.
+      us: what the cell made of the inputs, for every step.
+      before: the state before every step, `[T, *B, ...]`.
+      states: the state after every step.
     """
 
-    mantissa: State
-    exponent: jax.Array
+    us: Any
+    before: State
+    states: State
+
+
+def trajectory(
+    cell: Cell, params: Params, xs: jax.Array, state: State | None = None
+) -> Trajectory:
+    """Run a cell, and keep all its states; `state` is the one before the first step."""
+    first = cell.initial_state(params, batch_shape_of(xs)) if state is None else state
+    us = cell.project(params, xs)
+
+    def forward(state, u):
+        state, _ = cell.step(params, state, u)
+        return state, state
+
+    states = jax.lax.scan(forward, first, us)[1]
+    before = jax.tree.map(lambda s0, s: jnp.concatenate([s0[None], s[:-1]]), first, states)
+    return Trajectory(us, before, states)
 
 
 def adjoints(
     cell: Cell,
     params: Params,
     xs: jax.Array,
-    loss: Callable[[State], jax.Array],
+    loss: Loss,
     state: State | None = None,
 ) -> tuple[jax.Array, State, State]:
     """Total derivatives of a loss with respect to every state of a trajectory.
@@ -56,92 +75,105 @@ def adjoints(
     Raises:
       ValueError: the loss is not scalar, or `xs` does not fit.
     """
-    value, states, (mantissa, exponent) = scaled_adjoints(cell, params, xs, loss, state)
-    return value, states, jax.tree.map(lambda m: _scale(m, exponent), mantissa)
+    value, states, scaled = scaled_adjoints(cell, params, xs, loss, state)
+    return value, states, unscale(scaled)
 
 
 def scaled_adjoints(
     cell: Cell,
     params: Params,
     xs: jax.Array,
-    loss: Callable[[State], jax.Array],
+    loss: Loss,
     state: State | None = None,
+    through: Collection[str] | None = None,
 ) -> tuple[jax.Array, State, ScaledAdjoints]:
     """`adjoints` that neither underflow nor overflow, however long the sequence.
 
     Each step of the reverse pass is rescaled by a power of two, which is exact, so
     where the plain adjoint is a normal number the two agree to the last bit.
 
-    Args, raises: as `adjoints`.
+    Args:
+      cell, params, xs, loss, state: as `adjoints`.
+      through: the paths, of `flow.paths_of`, on which gradient may go from a state to
+        the one before; None is all of them.
 
     Returns:
       `(value, states, scaled)` with `scaled` a `ScaledAdjoints`.
+
+    Raises:
+      ValueError: as `adjoints`; or the cell has no such path.
     """
-    batch_shape = jax.tree.leaves(xs)[0].shape[1:-1]
-    first = cell.initial_state(params, batch_shape) if state is None else state
-    us = cell.project(params, xs)
-    states = _trajectory(cell, params, first, us)
-    _check_scalar(loss, states)
-    value, direct = jax.value_and_grad(loss)(states)
-    before = jax.tree.map(lambda s0, s: jnp.concatenate([s0[None], s[:-1]]), first, states)
-
-    def backward(later, step):
-        direct, before, u = step
-        total = _add(_rescale(direct, batch_shape), later)
-        _, pull = jax.vjp(lambda s: cell.step(params, s, u)[0], before)
-        earlier = _rescale(pull(total.mantissa)[0], batch_shape)
-        exponent = jnp.maximum(earlier.exponent + total.exponent, ABSENT)
-        return ScaledAdjoints(earlier.mantissa, exponent), total
-
-    absent = jnp.full(batch_shape, ABSENT, jnp.int32)
-    last = ScaledAdjoints(jax.tree.map(jnp.zeros_like, first), absent)
-    _, scaled = jax.lax.scan(backward, last, (direct, before, us), reverse=True)
-    return value, states, scaled
+    run = trajectory(cell, params, xs, state)
+    value, direct = direct_adjoints(loss, run.states)
+    scaled = rescale(direct, jax.tree.leaves(xs)[0].shape[:-1])
+    return value, run.states, pull_back(cell, params, run, scaled, through)
 
 
-def _trajectory(cell, params, state, us):
-    def forward(state, u):
-        state, _ = cell.step(params, state, u)
-        return state, state
-
-    return jax.lax.scan(forward, state, us)[1]
+def batch_shape_of(xs: Any) -> tuple[int, ...]:
+    """*B of inputs `[T, *B, I]`, or of a tuple that begins with them."""
+    return jax.tree.leaves(xs)[0].shape[1:-1]
 
 
-def _check_scalar(loss, states):
+def direct_adjoints(loss: Loss, states: State) -> tuple[jax.Array, State]:
+    """The loss, and its derivatives by each state with all other states held fixed.
+
+    Raises:
+      ValueError: the loss is not scalar.
+    """
+    check_scalar(loss, states)
+    return jax.value_and_grad(loss)(states)
+
+
+def check_scalar(loss: Loss, states: State) -> None:
+    """Refuse a loss that is not scalar.
+
+    Raises:
+      ValueError: it is not.
+    """
     value = jax.eval_shape(loss, states)
     if getattr(value, "shape", None) != ():
         raise ValueError(f"adjoints: the loss must be a scalar, got {value}")
 
 
-def _scale(leaf, exponent):
-    """Multiply `leaf [*B, ...]` by 2**exponent, exactly."""
-    real = jnp.finfo(leaf.dtype).dtype
-    factor = jnp.ldexp(jnp.ones((), real), exponent)
-    return leaf * factor.reshape(exponent.shape + (1,) * (leaf.ndim - exponent.ndim))
+def pull_back(
+    cell: Cell,
+    params: Params,
+    run: Trajectory,
+    direct: ScaledAdjoints,
+    through: Collection[str] | None = None,
+) -> ScaledAdjoints:
+    """Total adjoints from direct ones, `[T, *B, ...]`, through some paths or through all."""
+    first = jax.tree.map(lambda leaf: leaf[0], run.before)
+    step = restricted_step(cell, params, first, run.us, through)
+
+    batch_shape = direct.exponent.shape[1:]
+
+    def backward(later, x):
+        direct, before, u = x
+        total = add(direct, later)
+        _, pull = jax.vjp(lambda s: step(params, s, u), before)
+        earlier = rescale(pull(total.mantissa)[0], batch_shape)
+        return shift(earlier, total.exponent), total
+
+    absent = jnp.full(batch_shape, ABSENT, jnp.int32)
+    last = ScaledAdjoints(jax.tree.map(jnp.zeros_like, first), absent)
+    return jax.lax.scan(backward, last, (direct, run.before, run.us), reverse=True)[1]
 
 
-def _rescale(tree, batch_shape):
-    """Bring the largest entry of each batch element into [0.5, 1)."""
+def restricted_step(
+    cell: Cell, params: Params, state: State, us: Any, through: Collection[str] | None
+) -> Callable[[Params, State, Any], State]:
+    """`(params, state, u) -> state`, with gradient through these paths alone.
 
-    def largest(leaf):
-        return jnp.abs(leaf).max(range(len(batch_shape), leaf.ndim), initial=0)
+    Raises:
+      ValueError: the cell has no such path.
+    """
+    if through is None:
+        return lambda params, state, u: cell.step(params, state, u)[0]
+    paths = paths_of(cell, params, state, us)
+    check_paths(through, paths.names)
 
-    peaks = [jnp.frexp(largest(leaf)) for leaf in jax.tree.leaves(tree)]
-    exponent = functools.reduce(jnp.maximum, [jnp.where(m > 0, e, ABSENT) for m, e in peaks])
-    shift = jnp.where(exponent > ABSENT, -exponent, 0)
-    # In two halves: the inverse of a subnormal's scale is itself out of range.
-    half = shift // 2
-    rest = shift - half
-    mantissa = jax.tree.map(lambda leaf: _scale(_scale(leaf, half), rest), tree)
-    return ScaledAdjoints(mantissa, exponent)
+    def step(params, state, u):
+        return paths.step(params, keep(dict.fromkeys(paths.names, state), through), u, {})
 
-
-def _add(a, b):
-    """The sum of two scaled trees, under the larger of their exponents."""
-    exponent = jnp.maximum(a.exponent, b.exponent)
-    mantissa = jax.tree.map(
-        lambda x, y: _scale(x, a.exponent - exponent) + _scale(y, b.exponent - exponent),
-        a.mantissa,
-        b.mantissa,
-    )
-    return ScaledAdjoints(mantissa, exponent)
+    return step

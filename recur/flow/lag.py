@@ -2,21 +2,23 @@
 """Gradient against distance in time: the lag curve, its slope and its half-life."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
 
 from recur.cell import Cell, Params, State
-from recur.flow.adjoint import scaled_adjoints
+from recur.flow.adjoint import Loss, scaled_adjoints
+from recur.flow.scaled import log10_norms
 
 
 def lag_curve(
     cell: Cell,
     params: Params,
     xs: jax.Array,
-    loss: Callable[[State], jax.Array],
+    loss: Loss,
     state: State | None = None,
+    through: Collection[str] | None = None,
 ) -> State:
     """log10 ||dL/ds_{T-1-k}|| against the lag k, for each leaf of the state.
 
@@ -29,6 +31,7 @@ def lag_curve(
       xs: `[T, *B, I]` inputs.
       loss: `states -> scalar`, as in `adjoints`.
       state: the state before the first step; `cell.initial_state` if None.
+      through: the paths on which gradient may go; None is all of them.
 
     Returns:
       The state's pytree with a `[T]` array for each leaf, indexed by lag. -inf marks a
@@ -36,30 +39,18 @@ def lag_curve(
       lag 0 is when the loss reads h alone.
 
     Raises:
-      ValueError: the loss is not scalar, or `xs` does not fit.
+      ValueError: the loss is not scalar, `xs` does not fit, or a path is unknown.
     """
-    value, _, scaled = scaled_adjoints(cell, params, xs, loss, state)
-    decades = scaled.exponent.astype(value.dtype) * math.log10(2)
-
-    def curve(leaf):
-        log_norm = log10_norm(leaf, decades.ndim) + decades
-        return log_norm.reshape(len(decades), -1).mean(1)[::-1]
-
-    return jax.tree.map(curve, scaled.mantissa)
+    _, _, scaled = scaled_adjoints(cell, params, xs, loss, state, through)
+    return jax.tree.map(by_lag, log10_norms(scaled))
 
 
-def log10_norm(leaf: jax.Array, leading: int) -> jax.Array:
-    """log10 of the L2 norm over all but the `leading` axes; -inf for exact zeros."""
-    axes = tuple(range(leading, leaf.ndim))
-    size = jnp.abs(leaf)
-    peak = size.max(axes, keepdims=True, initial=0)
-    # Squares of what is far below the peak of its own leaf may vanish, no others.
-    ratio = size / jnp.where(peak > 0, peak, 1)
-    norm = jnp.sqrt(jnp.square(ratio).sum(axes))
-    return jnp.log10(norm) + jnp.log10(peak.reshape(norm.shape))
+def by_lag(log_norms: jax.Array) -> jax.Array:
+    """`[T, *B]` log norms by step -> `[T]` by lag, the mean over the batch geometric."""
+    return log_norms.reshape(len(log_norms), -1).mean(1)[::-1]
 
 
-def slope(curve: jax.Array) -> jax.Array:
+def slope(curve: jax.typing.ArrayLike) -> jax.Array:
     """Least-squares slope of a lag curve, in nats a step, over its finite entries.
 
     Args:
@@ -68,6 +59,7 @@ def slope(curve: jax.Array) -> jax.Array:
     Returns:
       `[...]` d ln||dL/ds|| / d lag; negative where gradient vanishes with distance.
     """
+    curve = jnp.asarray(curve)
     lag = jnp.arange(curve.shape[-1], dtype=curve.dtype)
     finite = jnp.isfinite(curve)
     nats = jnp.where(finite, curve, 0) * math.log(10)

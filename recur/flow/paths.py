@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paths on which a state acts on the next one, told apart by the names in a step.
+
+Each way from s_{t-1} to s_t belongs to the first named value that it passes, or to
+`carry` where it passes none. So s_t = F(s, s, ..., s), one copy of s_{t-1} for each path,
+and by the chain rule the derivatives by the copies add up to the whole: in an LSTM,
+`carry` is c_t = f * c_{t-1} with the gate f held fixed, the constant error carousel of
+Hochreiter & Schmidhuber (1997), and `forget` is what c_{t-1} multiplies.
+
+Names come from `recur.names`. Where a cell has none, its paths are the products of the
+state with a matrix of parameters, under the name of the matrix.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from recur.cell import Cell, Params, State
+from recur.engines.dissection import dissect
+from recur.engines.jaxprs import bind, evaluate, read, variables
+
+
+CARRY = "carry"
+"""The path that passes no named value."""
+
+
+class Paths(NamedTuple):
+    """The step of a cell by paths.
+
+    Attributes:
+      names: of the paths, `carry` first, then in the order of the step.
+      step: `(params, {path: state}, u, probes) -> state`, where `probes` are added to
+        the named values; a name without a probe is left as it is.
+      values: `(params, state, u) -> {name: value}`, without `carry`.
+      squashed: `(params, state, u) -> {name: value}`, after the sigmoid or tanh that
+        alone reads the named value; a name without one is left out.
+      squash: name -> `logistic` or `tanh`.
+    """
+
+    names: tuple[str, ...]
+    step: Callable[..., State]
+    values: Callable[[Params, State, Any], dict[str, jax.Array]]
+    squashed: Callable[[Params, State, Any], dict[str, jax.Array]]
+    squash: dict[str, str]
+
+
+def paths_of(cell: Cell, params: Params, state: State, us: Any) -> Paths:
+    """Tell the paths of a cell apart.
+
+    Args:
+      cell: any cell.
+      params: its parameters, or their shapes.
+      state: its state, or its shapes.
+      us: what `cell.project` made of the input, or its shapes.
+    """
+    anatomy = dissect(cell, params, state, us)
+    jaxpr = anatomy.jaxpr
+    sites = _named_sites(jaxpr) or _weight_sites(anatomy, params)
+
+    def run(params, copies, u, probes):
+        """The environment of the step after it ran, carry last."""
+        found: dict[Any, jax.Array] = {}
+        for var, name in [*sites.items(), (None, CARRY)]:
+            env = dict(zip(jaxpr.constvars, anatomy.constants, strict=True))
+            arguments = jax.tree.leaves((params, copies[name], u))
+            env |= zip(jaxpr.invars, arguments, strict=True)
+            for eqn in jaxpr.eqns:
+                if eqn.outvars[0] in found:
+                    env[eqn.outvars[0]] = found[eqn.outvars[0]]
+                else:
+                    evaluate([eqn], env)
+                if eqn.outvars[0] is var:
+                    probe = probes.get(name)
+                    found[var] = env[var] if probe is None else env[var] + probe
+                    break
+        return env
+
+    def step(params, copies, u, probes):
+        env = run(params, copies, u, probes)
+        out = [read(env, atom) for atom in jaxpr.outvars]
+        return jax.tree.unflatten(anatomy.structure, out)[0]
+
+    def values(params, state, u):
+        env = run(params, dict.fromkeys(names, state), u, {})
+        return {name: env[var] for var, name in sites.items()}
+
+    squashers = _squashers(jaxpr, sites)
+
+    def squashed(params, state, u):
+        found = values(params, state, u)
+        return {name: bind(eqn, [found[name]])[0] for name, eqn in squashers.items()}
+
+    names = (CARRY, *dict.fromkeys(sites.values()))
+    squash = {name: eqn.primitive.name for name, eqn in squashers.items()}
+    return Paths(names, step, values, squashed, squash)
+
+
+def check_paths(names: Collection[str], known: Collection[str]) -> None:
+    """Refuse the name of a path that a cell does not have.
+
+    Raises:
+      ValueError: with the names that it has.
+    """
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no path {name!r} in this cell: it has {', '.join(known)}")
+
+
+def keep(copies: Mapping[str, State], through: Collection[str] | None) -> dict[str, State]:
+    """The copies, with no gradient but through these paths; None is through all."""
+    return {
+        name: copy
+        if through is None or name in through
+        else jax.lax.stop_gradient(copy)
+        for name, copy in copies.items()
+    }
+
+
+def _named_sites(jaxpr):
+    """Variable -> name, of all values that were named."""
+    return _distinct(
+        (eqn.outvars[0], eqn.params["name"])
+        for eqn in jaxpr.eqns
+        if eqn.primitive.name == "name"
+    )
+
+
+def _weight_sites(anatomy, params):
+    """Variable -> name of the parameters, of all products of state and parameters."""
+    labels = [
+        jax.tree_util.keystr(path, simple=True, separator=".") or "weights"
+        for path, _ in jax.tree_util.tree_leaves_with_path(params)
+    ]
+    roots = dict(zip(anatomy.given[-len(labels) :], labels, strict=True)) if labels else {}
+    for eqn in anatomy.once:
+        known = [roots[v] for v in variables(eqn.invars) if v in roots]
+        roots |= {var: known[0] for var in eqn.outvars if known}
+    return _distinct((p.out, roots.get(p.weight, "weights")) for p in anatomy.products)
+
+
+def _distinct(pairs):
+    """Variable -> name; a name that comes again is given a number."""
+    seen: dict[str, int] = {CARRY: 1}
+    found = {}
+    for var, name in pairs:
+        seen[name] = seen.get(name, 0) + 1
+        found[var] = name if seen[name] == 1 else f"{name}.{seen[name]}"
+    return found
+
+
+def _squashers(jaxpr, sites):
+    """Name -> the sigmoid or tanh that is first to read the named value."""
+    found: dict[str, Any] = {}
+    for eqn in jaxpr.eqns:
+        for var in variables(eqn.invars):
+            if var in sites and eqn.primitive.name in ("logistic", "tanh"):
+                found.setdefault(sites[var], eqn)
+    return found
