@@ -35,11 +35,16 @@ def make_curves(
         batch = benchmark.batch(keys_of(seed).flow, batch_size)
 
         def last_loss(states):
-            logits = model.readout(output(states)[-1])
+            logits = model.logits(output(states)[-1])
             return benchmark.loss(logits, batch.targets[-1]).sum()
 
         return by_leaf(
-            flow.lag_curve(model.cell, model.cell_params(), batch.inputs, last_loss)
+            flow.lag_curve(
+                model.cell,
+                model.cell_params(),
+                model.cell_inputs(batch.inputs),
+                last_loss,
+            )
         )
 
     return curves

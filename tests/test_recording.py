@@ -1,0 +1,262 @@
+"""Gradient flow recorded as training goes: the right rows, and the same after a kill."""
+
+import csv
+import itertools
+import json
+import shutil
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import runs, training_figure
+from experiments.journal import Journal
+from experiments.lag_curves import make_curves
+from experiments.mirrors import NoMirror
+from experiments.model import network
+from experiments.plan import make_plan
+from experiments.progress import Progress
+from experiments.recording import Recorded, Recorder, recorded
+from experiments.train import make_trainer
+from tests.test_runs import Killed, killed_at, run
+
+
+pytestmark = pytest.mark.xdist_group("recording")
+
+FLOW = "--train.flow_every=2"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of six steps, recorded at 0, 2, 4 and 6."""
+    path = tmp_path_factory.mktemp("recorded") / "run"
+    assert run(path, FLOW) == 0
+    return path
+
+
+def journal_of(path):
+    return Journal(path / "gradient_flow.jsonl", NoMirror())
+
+
+def test_a_row_is_the_lag_curve_of_the_state_at_that_step(whole):
+    plan = make_plan(json.loads((whole / "config.json").read_text())["settings"])
+    net = network(plan.cells["rnn"], plan.benchmark)
+    trainer = make_trainer(net, plan.benchmark, plan.train)
+    curves = make_curves(net, plan.benchmark, plan.train.flow_batch)
+    found = recorded(journal_of(whole), "rnn")
+    np.testing.assert_array_equal(found.steps, [0, 2, 4, 6])
+    for seed in range(2):
+        state = trainer.init(jnp.int32(seed))
+        for index, step in enumerate(found.steps):
+            while state.step < step:
+                state, _ = trainer.advance(state, jnp.int32(seed), state.step + 1)
+            expected = curves(state.params, jnp.int32(seed))["h"]
+            np.testing.assert_allclose(found.curves["h"][seed, index], expected, atol=1e-4)
+    changes = np.abs(np.diff(found.curves["h"], axis=1)).max(-1)
+    assert (changes > 0).all()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+def test_killed_and_resumed_the_rows_are_the_same(whole, step, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Progress, "advance", killed_at(step))
+        run(path, FLOW)
+    assert run(path, FLOW, "--resume") == 0
+    for name in ("gradient_flow.jsonl", "figures/flow_training.csv"):
+        assert (path / name).read_text() == (whole / name).read_text()
+
+
+def test_rows_past_the_checkpoint_and_a_torn_one_are_cut(whole, tmp_path, monkeypatch):
+    path, flags = tmp_path / "run", (FLOW, "--train.checkpoint_every=3")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Progress, "advance", killed_at(5))
+        run(path, *flags)
+    journal = journal_of(path)
+    assert [row["step"] for row in journal.read()] == [0, 0, 2, 2, 4, 4]
+    with journal.path.open("a") as file:
+        file.write('{"cell": "rnn", "se')
+    assert run(path, *flags, "--resume") == 0
+    assert journal.path.read_text() == (whole / "gradient_flow.jsonl").read_text()
+
+
+def test_rows_end_in_order_whoever_came_first(whole, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(whole, path)
+    journal = journal_of(path)
+    lines = journal.path.read_text().splitlines(keepends=True)
+    journal.path.write_text("".join(reversed(lines)))
+    assert run(path, FLOW, "--resume") == 0
+    assert journal.path.read_text().splitlines(keepends=True) == lines
+
+
+def test_the_first_and_the_last_row_are_the_gradient_flow_before_and_after(whole):
+    with (whole / "figures/gradient_flow.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = recorded(journal_of(whole), "rnn").curves["h"]
+    for phase, index in (("init", 0), ("trained", -1)):
+        norms = [float(row["log10_norm_h"]) for row in rows if row["phase"] == phase]
+        np.testing.assert_array_equal(found[:, index].ravel(), norms)
+
+
+def test_the_figure_and_its_csv_are_in_the_report(whole):
+    with (whole / "figures/flow_training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["cell", "seed", "step", "lag", "log10_norm_h"]
+    assert [[*map(float, list(row.values())[1:])] for row in rows] == [
+        [row["seed"], row["step"], lag, norm]
+        for row in sorted(journal_of(whole).read(), key=lambda row: row["seed"])
+        for lag, norm in enumerate(row["log10_norm"]["h"])
+    ]
+    for suffix in ("svg", "png"):
+        assert (whole / f"figures/flow_training.{suffix}").stat().st_size > 0
+    assert 'alt="flow training"' in (whole / "report.html").read_text()
+
+
+def test_without_the_flag_nothing_is_recorded(tmp_path):
+    path = tmp_path / "run"
+    assert run(path) == 0
+    assert not (path / "gradient_flow.jsonl").exists()
+    assert not list((path / "figures").glob("flow_training*"))
+    assert "flow training" not in (path / "report.html").read_text()
+
+
+def test_an_exact_zero_stays_one(tmp_path):
+    journal = journal_of(tmp_path)
+    curves = {"h": np.array([[0.5, -1.25]]), "c": np.array([[-np.inf, -3.0]])}
+    Recorder("lstm", 5, lambda states: states, journal).record(10, curves)
+    line = journal.path.read_text()
+    assert json.loads(line)["log10_norm"] == {"h": [0.5, -1.25], "c": [None, -3.0]}
+    found = recorded(journal, "lstm")
+    np.testing.assert_array_equal(found.curves["c"], [[[-np.inf, -3.0]]])
+    np.testing.assert_array_equal(found.curves["h"], [[[0.5, -1.25]]])
+
+
+def test_only_every_so_many_steps_are_recorded(tmp_path):
+    journal = journal_of(tmp_path)
+    recorder = Recorder("rnn", 5, lambda step: {"h": np.array([[step]])}, journal)
+    for step in range(12):
+        recorder.record(step, float(step))
+    assert [row["step"] for row in journal.read()] == [0, 5, 10]
+    recorder.begin(7, None)
+    assert [row["step"] for row in journal.read()] == [0, 5]
+    recorder.begin(0, 3.0)
+    assert [row["log10_norm"]["h"] for row in journal.read()] == [[3.0]]
+
+
+def test_what_is_recorded_is_not_mirrored_and_goes_with_overwrite(tmp_path, monkeypatch):
+    seen = []
+
+    class Seen(NoMirror):
+        def __init__(self, *args):
+            del args
+
+        def write(self, row):
+            seen.append(row)
+
+    monkeypatch.setattr(runs, "open_mirror", Seen)
+    place = runs.Place(str(tmp_path / "run"), False, False, "tensorboard")
+    settings = make_plan({}).settings
+    with runs.open_run(place, settings) as directory:
+        directory.journal.append([{"step": 1}])
+        directory.flow.append([{"step": 2}])
+        assert directory.flow.path.exists()
+    assert seen == [{"step": 1}]
+    with runs.open_run(place._replace(overwrite=True), settings) as directory:
+        assert not directory.flow.path.exists()
+
+
+EVERY, LAGS = 50, np.arange(40.0)
+
+
+def drawn(slopes, settings=None, steps=(0, 50, 100), zero_from=40):
+    """The figure of straight curves, one slope [decades/step] for each cell."""
+    plan = make_plan({"train.flow_every": EVERY, "cells": ",".join(slopes), **(settings or {})})
+    found = {}
+    for cell, slope in slopes.items():
+        curve = np.where(zero_from <= LAGS, -np.inf, slope * LAGS)
+        # As steep again for the second seed.
+        found[cell] = Recorded(
+            np.array(steps), {"h": np.stack([[curve] * len(steps), [2 * curve] * len(steps)])}
+        )
+    figure = training_figure.figure_of(plan, found, [])
+    figure.draw_without_rendering()
+    return figure
+
+
+def map_of(axes):
+    """The colours [T, N, 4] of a heat map."""
+    (mesh,) = axes.collections
+    return mesh, mesh.to_rgba(mesh.get_array())
+
+
+def test_a_zero_is_blank_and_everything_else_is_not():
+    figure = drawn({"rnn": -0.1}, zero_from=30)
+    _, colours = map_of(figure.axes[0])
+    np.testing.assert_array_equal(colours[..., 3], np.repeat(LAGS < 30, 3).reshape(40, 3))
+    assert "gradient exactly zero" in [t.get_text() for t in figure.legends[0].texts]
+    whole = drawn({"rnn": -0.1})
+    assert (map_of(whole.axes[0])[1][..., 3] == 1).all()
+    assert "gradient exactly zero" not in [t.get_text() for t in whole.legends[0].texts]
+
+
+@pytest.mark.parametrize(
+    ("slopes", "limit", "extend"),
+    [
+        # Means over the seeds of 1.5 and 3 times the slope, at lag 39.
+        ({"rnn": -0.1, "gru": 0.02}, 0.15 * 39, "neither"),
+        ({"gru": 0.02, "rnn": -1.0}, 7, "min"),
+        ({"gru": 1.0, "rnn": -0.1}, 7, "max"),
+        ({"gru": 1.0, "rnn": -1.0}, 7, "both"),
+        ({"rnn": 0.0}, 1, "neither"),
+    ],
+)
+def test_all_cells_share_colours_that_are_symmetric_and_say_where_they_end(
+    slopes, limit, extend
+):
+    figure = drawn(slopes)
+    for axes in figure.axes[: len(slopes)]:
+        mesh, _ = map_of(axes)
+        assert mesh.get_clim() == pytest.approx((-limit, limit))
+        assert mesh.get_array()[-1, 0] == pytest.approx(1.5 * 39 * slopes[cell_of(axes)])
+    assert mesh.colorbar.extend == extend
+
+
+def cell_of(axes):
+    return axes.get_title().split("\n")[0]
+
+
+def test_slopes_are_in_nats_and_none_is_cut_off():
+    slopes = {"gru": 0.001, "rnn": -0.9}
+    figure = drawn(slopes)
+    for axes, slope in zip(figure.axes[2:4], slopes.values(), strict=True):
+        expected = 1.5 * slope * np.log(10)
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), [expected] * 3, rtol=1e-4)
+        low, high = axes.get_ylim()
+        assert low < 2 * slope * np.log(10) < high
+
+
+def test_a_single_recording_is_seen():
+    figure = drawn({"rnn": -0.1}, steps=(0,))
+    mesh, _ = map_of(figure.axes[0])
+    across = mesh.get_coordinates()[0, :, 0]
+    np.testing.assert_array_equal(across, [-EVERY / 2, EVERY / 2])
+    assert figure.axes[1].lines[0].get_marker() == "."
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cells": "rnn", "copy_memory.lag": 100_000, "copy_memory.pattern": 100},
+        {"cells": "lstm,janet", "lstm.chrono_steps": 75, "janet.chrono_steps": 75},
+    ],
+    ids=lambda settings: settings["cells"],
+)
+def test_no_title_is_cut_off_or_runs_into_another(settings):
+    cells = settings["cells"].split(",")
+    figure = drawn(dict.fromkeys(cells, -0.1), settings)
+    titles = [axes.title.get_window_extent() for axes in figure.axes[: len(cells)]]
+    for box in (*titles, figure._suptitle.get_window_extent()):
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+    for left, right in itertools.pairwise(titles):
+        assert left.x1 < right.x0
