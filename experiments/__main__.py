@@ -2,9 +2,12 @@
 """The front door: flags -> plan -> run. `python -m experiments --help`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from experiments import flags, runs
+from experiments import flags, runs, sweeps
+from experiments.data.files import data_directory
+from experiments.listing import listing
 from experiments.plan import Plan, make_plan
 from experiments.refusal import Refusal
 
@@ -21,11 +24,20 @@ def main(argv: Sequence[str]) -> int:
         if values.help:
             print(flags.help_text(values))
             return 0
+        data = data_directory(values.data_dir)
+        if values.list:
+            print(listing(data))
+            return 0
         place = runs.Place(
             values.workdir, bool(values.resume), bool(values.overwrite), values.mirror
         )
         runs.check_place(place)
-        plan = make_plan(flags.given(values), runs.saved_settings(place))
+        chosen = sweeps.agreed(flags.given(values), sweeps.saved(place))
+        points = sweeps.points(chosen)
+        if len(points) > 1:
+            return _sweep(place, chosen, points, data)
+        (settings,) = points.values()
+        plan = make_plan(settings, runs.saved_settings(place), data)
         with runs.open_run(place, plan.settings) as directory:
             return _run(plan, directory)
     except Refusal as error:
@@ -36,15 +48,41 @@ def main(argv: Sequence[str]) -> int:
         return 1
 
 
+def _sweep(
+    place: runs.Place,
+    chosen: sweeps.Chosen,
+    points: Mapping[str, Mapping[str, sweeps.Value]],
+    data: Path,
+) -> int:
+    """Every point of a sweep, in turn; nothing is begun before all are legal."""
+    for settings in points.values():
+        make_plan(settings, None, data)
+    status = 0
+    with sweeps.open_sweep(place, chosen) as path:
+        for name, settings in points.items():
+            inner = place._replace(workdir=str(path / name), overwrite=False)
+            plan = make_plan(settings, runs.saved_settings(inner), data)
+            with runs.open_run(inner, plan.settings) as directory:
+                status = max(status, _run(plan, directory))
+            if status > 2:
+                return status
+        from experiments import horizon
+
+        horizon.write(path, list(points))
+        print(f"sweep: {path / runs.REPORT}")
+    return status
+
+
 def _run(plan: Plan, directory: runs.Run) -> int:
     # flax, orbax and matplotlib take seconds to import: a refusal must not wait for them.
-    from experiments import bench, summary
+    from experiments import backend, bench, summary
     from experiments.interrupts import Interrupted
     from experiments.progress import Progress
 
+    backend.prepare()
     progress = Progress(plan.cells, plan.train)
     with progress.bars:
-        for note in directory.notes:
+        for note in (*directory.notes, *plan.benchmark.notes):
             progress.say(note)
         try:
             summed = bench.run(plan, directory, progress)

@@ -2,40 +2,58 @@
 """A run: train every cell, measure its gradient flow, write down what came out."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
-from experiments import figures, report, runs, summary
+from experiments import figures, profile_figure, report, runs, summary, training_figure
 from experiments.atomic import write_whole
 from experiments.checkpoint import Checkpoints
-from experiments.gradient_flow import make_curves
 from experiments.interrupts import Interrupted, deferred
-from experiments.loop import Diverged, Loop, fit
+from experiments.lag_curves import make_curves
+from experiments.loop import Diverged, Loop, Watcher, fit
 from experiments.model import network
 from experiments.outcome import Outcome
 from experiments.plan import Plan
+from experiments.profile_figure import make_profile
 from experiments.progress import Progress
-from experiments.train import TrainState, make_trainer, over_seeds
+from experiments.recording import Recorder
+from experiments.replicas import Replicas, replicas
+from experiments.samples import Scribe, writer
+from experiments.train import TrainState, make_trainer
+
+
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Cells that run side by side."""
+
+COMPILING = threading.Lock()
+"""Held to compile: it has threads of its own, and two at once take longer than in turn."""
 
 
 class Programs(NamedTuple):
     """The compiled programs of one cell, each over all seeds.
 
     Attributes:
-      init: `seeds -> TrainState`.
+      replicas: where the seeds are computed.
+      first: the states to begin with.
       advance: `(states, seeds, stops) -> (states, Stretch)`.
-      curves: `(params, seeds) -> {leaf: [S, T]}`.
+      curves: `(states, seeds) -> {leaf: [S, T]}`.
+      profile: `(states, seeds) -> [S, N]`, or None.
+      text: `params of one seed -> str`, what it writes, or None.
       seconds: wall time of compilation.
     """
 
-    init: Callable[..., TrainState]
+    replicas: Replicas
+    first: TrainState
     advance: Callable[..., Any]
     curves: Callable[..., Any]
+    profile: Callable[..., Any] | None
+    text: Callable[[Any], str] | None
     seconds: float
 
 
@@ -49,17 +67,21 @@ def run(plan: Plan, directory: runs.Run, progress: Progress) -> summary.Summary:
       Interrupted: a signal asked to stop; a checkpoint was saved.
     """
     started = time.monotonic()
-    with deferred() as signalled, ThreadPoolExecutor(os.cpu_count()) as threads:
-        # One program leaves most of a core idle, so cells run side by side; each
-        # computes the bits that it would alone.
+    with deferred() as signalled, ThreadPoolExecutor(AT_ONCE) as threads:
+        # A core that has no seed of one cell to compute has those of the others.
         futures = {
             name: threads.submit(run_cell, name, plan, directory, progress, signalled)
             for name in plan.cells
         }
         outcomes = {name: future.result() for name, future in futures.items()}
-    directory.journal.sort(plan.cells)
+    for journal in (directory.journal, directory.flow, directory.samples):
+        journal.sort(plan.cells)
     figures.draw(plan, directory, outcomes)
-    summed = summary.summarize(plan, outcomes, time.monotonic() - started)
+    training_figure.draw(plan, directory)
+    profile_figure.draw(plan, directory, outcomes)
+    summed = summary.summarize(
+        plan, outcomes, directory.journal.read(), time.monotonic() - started
+    )
     write_whole(directory.path / runs.SUMMARY, summary.to_json(summed))
     write_whole(directory.path / runs.REPORT, report.render(plan, directory, summed))
     return summed
@@ -80,47 +102,69 @@ def run_cell(
     if signum := signalled():
         raise Interrupted(signum)
     progress.begin(name)
-    seeds = jnp.arange(plan.front.seeds, dtype=jnp.int32)
-    programs = compile_programs(plan, name, seeds)
-    first = programs.init(seeds)
-    curves = {"init": jax.device_get(programs.curves(first.params, seeds))}
+    with COMPILING:
+        programs = compile_programs(plan, name)
+    way = programs.replicas
+    seeds = way.place(np.arange(plan.front.seeds, dtype=np.int32))
+    flow = lambda states: way.fetch(programs.curves(states, seeds))
+    curves = {"init": flow(programs.first)}
+    profile = None
     checkpoints = Checkpoints(directory.path / runs.CHECKPOINTS / name)
+    watchers: list[Watcher] = [
+        Recorder(name, plan.train.flow_every, flow, directory.flow)
+    ]
+    if programs.text is not None:
+        every = plan.train.checkpoint_every
+        watchers.append(Scribe(name, every, programs.text, directory.samples))
     loop = Loop(
         cell=name,
+        seeds=plan.front.seeds,
+        replicas=way,
         advance=programs.advance,
         train=plan.train,
         journal=directory.journal,
         checkpoints=checkpoints,
+        watchers=watchers,
         progress=progress,
         signalled=signalled,
     )
     fitted, failure = None, None
     try:
-        fitted = fit(loop, first, seeds)
-        curves["trained"] = jax.device_get(programs.curves(fitted.states.params, seeds))
+        fitted = fit(loop, programs.first, seeds)
+        curves["trained"] = flow(fitted.states)
+        if programs.profile is not None:
+            profile = way.fetch(programs.profile(fitted.states, seeds))
     except Diverged as error:
         failure = str(error)
         progress.say(f"{name}: {failure}; its run ends here")
     finally:
         checkpoints.close()
-    size = sum(leaf[0].size for leaf in jax.tree.leaves(first.params))
-    return Outcome(size, fitted, curves, failure, programs.seconds)
+    parameters = jax.tree.leaves(way.fetch(programs.first).params)
+    size = sum(leaf[0].size for leaf in parameters)
+    return Outcome(size, fitted, curves, failure, programs.seconds, way.words, profile)
 
 
-def compile_programs(plan: Plan, name: str, seeds: jax.Array) -> Programs:
+def compile_programs(plan: Plan, name: str) -> Programs:
     """Compile all that one cell needs, ahead of its first use."""
     began = time.monotonic()
-    net = network(plan.cells[name], plan.benchmark)
+    net = network(plan.cells[name], plan.benchmark, plan.model.precision, plan.model.layers)
     trainer = make_trainer(net, plan.benchmark, plan.train)
     flow = make_curves(net, plan.benchmark, plan.train.flow_batch)
-
-    def compiled(function, *args):
-        return jax.jit(over_seeds(function)).lower(*args).compile()
-
-    states = jax.eval_shape(jax.vmap(trainer.init), seeds)
+    measure = make_profile(net, plan.benchmark, plan.train.eval_batch)
+    way = replicas(plan.front.seeds)
+    seed = jax.ShapeDtypeStruct((), np.int32)
+    state = jax.eval_shape(trainer.init, seed)
+    # Not side by side: two QR factorisations, of orthogonal initialisers, at the same time
+    # wait for each other's threads for ever (jaxlib 0.10 on two cores).
+    init = jax.jit(trainer.init)
+    states = [jax.device_get(init(np.int32(i))) for i in range(plan.front.seeds)]
     return Programs(
-        init=compiled(trainer.init, seeds),
-        advance=compiled(trainer.advance, states, seeds, seeds),
-        curves=compiled(flow, states.params, seeds),
+        replicas=way,
+        first=way.place(jax.tree.map(lambda *leaves: np.stack(leaves), *states)),
+        advance=way.compile(trainer.advance, state, seed, seed),
+        curves=way.compile(lambda state, seed: flow(state.params, seed), state, seed),
+        profile=measure
+        and way.compile(lambda state, seed: measure(state.params, seed), state, seed),
+        text=writer(net, plan.benchmark) if plan.benchmark.spells else None,
         seconds=time.monotonic() - began,
     )

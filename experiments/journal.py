@@ -54,6 +54,8 @@ class Journal:
 
     def sort(self, cells: Iterable[str]) -> None:
         """Put the rows in the order of cells, steps and seeds, whoever came first."""
+        if not self.path.exists():
+            return
         place = {cell: index for index, cell in enumerate(cells)}
         with self.lock:
             rows = self.read()

@@ -2,17 +2,17 @@
 """The loop on the host: stretches of training, rows, checkpoints, and when to stop."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.checkpoint import Checkpoints
 from experiments.interrupts import Interrupted
 from experiments.journal import Journal, Row
 from experiments.progress import Progress
+from experiments.replicas import Replicas
 from experiments.settings import Train
 from experiments.train import Stretch, TrainState
 
@@ -21,18 +21,30 @@ class Diverged(Exception):
     """A loss that is no longer finite; the message says where."""
 
 
+class Watcher(Protocol):
+    """Sees the states at every evaluation, and keeps of them what it is there for."""
+
+    def begin(self, step: int, states: Any) -> None:
+        """Training goes on from here: forget what was kept past this step."""
+
+    def record(self, step: int, states: Any) -> float:
+        """Keep what this step is to be kept of; the seconds that were computing."""
+
+
 class Fit(NamedTuple):
     """A trained cell.
 
     Attributes:
-      states: the final state, leading axis seeds.
+      states: the final states, as programs take them.
       evaluation: `[seeds]` held-out loss and metrics at the end.
-      seconds: wall time in the compiled stretches, earlier sessions of the run included.
+      seconds: wall time of training, checkpoints and earlier sessions of the run included.
+      computing: the part of it in the compiled stretches.
     """
 
     states: TrainState
     evaluation: dict[str, np.ndarray]
     seconds: float
+    computing: float
 
 
 class Loop(NamedTuple):
@@ -40,19 +52,25 @@ class Loop(NamedTuple):
 
     Attributes:
       cell: its name.
+      seeds: how many seeds it has.
+      replicas: how they are computed.
       advance: compiled `(states, seeds, stops) -> (states, Stretch)`.
       train: how to train.
       journal: where rows go.
       checkpoints: where states go.
+      watchers: those who keep what they see as training goes.
       progress: who is told.
       signalled: returns the signal that asked to stop, or None.
     """
 
     cell: str
+    seeds: int
+    replicas: Replicas
     advance: Callable[..., tuple[TrainState, Stretch]]
     train: Train
     journal: Journal
     checkpoints: Checkpoints
+    watchers: Sequence[Watcher]
     progress: Progress
     signalled: Callable[[], int | None]
 
@@ -65,37 +83,42 @@ def fit(loop: Loop, states: TrainState, seeds: jax.Array) -> Fit:
       Interrupted: a signal asked to stop; a checkpoint was saved.
     """
     states, note = _restore(loop, states)
-    step = int(states.step[0])
+    step = int(loop.replicas.fetch(states).step[0])
     while step < loop.train.steps:
         began = time.monotonic()
         stop = min(step + loop.train.eval_every, loop.train.steps)
-        states, stretch = loop.advance(states, seeds, jnp.full_like(seeds, stop))
-        stretch = jax.device_get(stretch)
+        stops = loop.replicas.place(np.full(loop.seeds, stop, np.int32))
+        states, stretch = loop.advance(states, seeds, stops)
+        stretch = loop.replicas.fetch(stretch)
+        note["computing"] += time.monotonic() - began
         _record(loop, stretch, step, stop)
         step = stop
-        note = {
-            "seconds": note["seconds"] + time.monotonic() - began,
-            "evaluation": {k: v.tolist() for k, v in stretch.evaluation.items()},
-        }
+        note["computing"] += sum(w.record(step, states) for w in loop.watchers)
+        note["evaluation"] = {k: v.tolist() for k, v in stretch.evaluation.items()}
+        note["seconds"] += time.monotonic() - began
         signum = loop.signalled()
         if signum or step == loop.train.steps or step % loop.train.checkpoint_every == 0:
-            loop.checkpoints.save(step, states, note)
+            began = time.monotonic()
+            loop.checkpoints.save(step, loop.replicas.fetch(states), note)
+            note["seconds"] += time.monotonic() - began
         if signum:
             raise Interrupted(signum)
     evaluation = {k: np.asarray(v) for k, v in note["evaluation"].items()}
-    return Fit(states, evaluation, note["seconds"])
+    return Fit(states, evaluation, note["seconds"], note["computing"])
 
 
 def _restore(loop: Loop, states: TrainState) -> tuple[TrainState, dict[str, Any]]:
     """The newest checkpoint, with the journal cut back to it."""
-    restored = loop.checkpoints.restore(states)
-    note: dict[str, Any] = {"seconds": 0.0, "evaluation": {}}
+    restored = loop.checkpoints.restore(loop.replicas.fetch(states))
+    note: dict[str, Any] = {"seconds": 0.0, "computing": 0.0, "evaluation": {}}
     if restored is not None:
-        states, note = jax.tree.map(jnp.asarray, restored.tree), restored.note
+        states, note = loop.replicas.place(restored.tree), {**note, **restored.note}
         for fault in restored.faults:
             loop.progress.say(f"{loop.cell}: checkpoint moved aside, {fault}")
-    step = int(states.step[0])
+    step = int(loop.replicas.fetch(states).step[0])
     loop.journal.keep(lambda row: row["cell"] != loop.cell or row["step"] <= step)
+    for watcher in loop.watchers:
+        watcher.begin(step, states)
     return states, note
 
 

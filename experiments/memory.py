@@ -36,7 +36,7 @@ def compile_gradient(steps: int, scan: Loop) -> tuple[Any, tuple]:
     xs = jax.random.normal(key_x, (steps, BATCH, FEATURES))
 
     def loss(params, xs):
-        state, _ = recur.unroll(cell, params, xs, scan=scan)
+        state, _ = recur.unroll(cell, params, xs, engine=scan)
         return jnp.square(state.h).sum()
 
     return jax.jit(jax.grad(loss)).lower(params, xs).compile(), (params, xs)

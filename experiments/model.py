@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model around a cell, as a Flax NNX module and as pure functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,38 +10,90 @@ from flax import nnx
 
 import recur
 from experiments.benchmark import Benchmark
-from recur.cell import Cell, Params
+from recur.cell import Cell, Params, State
+
+
+class Precision(NamedTuple):
+    """How precisely a network is computed; its parameters are float32 in any case.
+
+    Attributes:
+      change: of the cell.
+      recurrent: the dtype of what goes into the cell, and of its state.
+      readout: the dtype of the product after it.
+    """
+
+    change: Callable[[Cell], Cell]
+    recurrent: Any
+    readout: Any
+
+
+PRECISIONS: dict[str, Precision] = {
+    "float32": Precision(lambda cell: cell, jnp.float32, jnp.float32),
+    "mixed": Precision(recur.mixed, jnp.float32, jnp.bfloat16),
+    "bfloat16": Precision(lambda cell: cell, jnp.bfloat16, jnp.bfloat16),
+}
+"""Name -> precision."""
 
 
 class Model(nnx.Module):
-    """inputs -> recurrent layer -> readout: logits_t = W_y h_t + b_y.
+    """inputs -> recurrent layers -> readout: logits_t = W_y h_t + b_y.
 
     Softmax or sigmoid belong to the loss of the benchmark.
 
     Attributes:
-      recurrent: parameters of the cell.
+      cell: all layers as one cell, for those who look at the network.
+      layer: the same, layer by layer, for those who run it: that is faster.
+      recurrent: parameters of both.
       readout: `H -> O` linear layer.
     """
 
     def __init__(
-        self, cell: Cell, input_size: int, output_size: int, *, rngs: nnx.Rngs
+        self,
+        cells: Sequence[Cell],
+        input_size: int,
+        output_size: int,
+        precision: Precision,
+        *,
+        rngs: nnx.Rngs,
     ):
-        params = cell.init(rngs.params(), input_size)
-        self.cell = nnx.static(cell)
+        whole = recur.deep(cells)
+        params = whole.init(rngs.params(), input_size)
+        changed = [precision.change(cell) for cell in cells]
+        self.cell = nnx.static(recur.deep(changed))
+        self.layer = nnx.static(_layer(changed))
+        self.dtype = precision.recurrent
+        self.input_size = input_size
         self.recurrent = nnx.data(jax.tree.map(nnx.Param, params))
-        self.readout = nnx.Linear(
-            _output_width(cell, params, input_size), output_size, rngs=rngs
-        )
+        width = _output_width(whole, params, input_size)
+        self.readout = nnx.Linear(width, output_size, dtype=precision.readout, rngs=rngs)
 
     def __call__(self, xs: jax.Array) -> jax.Array:
-        """`[T, B, I] -> [T, B, O]`."""
-        _, hs = recur.unroll(self.cell, self.cell_params(), xs)
-        return self.readout(hs)
+        """`[T, B, I] -> [T, B, O]` float32."""
+        return self.go_on(xs, None)[1]
+
+    def go_on(self, xs: jax.Array, state: State | None) -> tuple[State, jax.Array]:
+        """From a state, or from the initial one: `(state, logits [T, B, O])`."""
+        params = self.cell_params()
+        state, hs = self.layer.apply(params, self.cell_inputs(xs), state)
+        return state, self.logits(hs)
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state of the layers before the first step."""
+        xs = jnp.zeros((0, batch_size, self.input_size), self.dtype)
+        return self.layer.apply(self.cell_params(), xs)[0]
+
+    def logits(self, hs: jax.Array) -> jax.Array:
+        """`[..., H] -> [..., O]` float32, so that the loss is."""
+        return self.readout(hs).astype(jnp.float32)
+
+    def cell_inputs(self, xs: jax.Array) -> jax.Array:
+        """What the cell is given."""
+        return xs.astype(self.dtype)
 
     def cell_params(self) -> Params:
-        """The parameters of the cell, as its `init` returned them."""
+        """The parameters of the cell, in the precision of its state."""
         return jax.tree.map(
-            lambda param: param[...],
+            lambda param: _cast(param[...], self.dtype),
             self.recurrent,
             is_leaf=lambda node: isinstance(node, nnx.Param),
         )
@@ -59,13 +111,21 @@ class Network(NamedTuple):
     bind: Callable[[Any], Model]
 
 
-def network(cell: Cell, benchmark: Benchmark) -> Network:
-    """The model of a cell for a benchmark."""
+def network(
+    cell: Cell, benchmark: Benchmark, precision: str = "float32", layers: int = 1
+) -> Network:
+    """The model of a cell for a benchmark.
+
+    Args:
+      cell: of every layer.
+      benchmark: what it is for.
+      precision: a name in `PRECISIONS`.
+      layers: of the cell, on top of each other.
+    """
 
     def build(key):
-        return Model(
-            cell, benchmark.input_size, benchmark.output_size, rngs=nnx.Rngs(key)
-        )
+        sizes = benchmark.input_size, benchmark.output_size
+        return Model([cell] * layers, *sizes, PRECISIONS[precision], rngs=nnx.Rngs(key))
 
     structure, abstract = nnx.split(nnx.eval_shape(build, jax.random.key(0)))
 
@@ -78,6 +138,14 @@ def network(cell: Cell, benchmark: Benchmark) -> Network:
         return nnx.merge(structure, state)
 
     return Network(init, bind)
+
+
+def _layer(cells: Sequence[Cell]) -> recur.Layer:
+    return recur.one_way(cells[0]) if len(cells) == 1 else recur.stack(cells)
+
+
+def _cast(leaf, dtype):
+    return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
 
 def _output_width(cell: Cell, params: Params, input_size: int) -> int:

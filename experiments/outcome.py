@@ -17,6 +17,8 @@ class Outcome(NamedTuple):
       curves: phase -> leaf -> `[S, T]` lag curves.
       failure: why training broke off; None if it did not.
       compile_seconds: wall time of compilation.
+      placement: where the seeds were computed, in words.
+      profile: `[S, N]`, of a benchmark that has one and a cell that was trained.
     """
 
     parameters: int
@@ -24,3 +26,5 @@ class Outcome(NamedTuple):
     curves: dict[str, dict[str, np.ndarray]]
     failure: str | None
     compile_seconds: float
+    placement: str
+    profile: np.ndarray | None = None

@@ -5,11 +5,15 @@ A setting takes its value from the first that has one: its flag, the run that is
 resumed, the preset, its default.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.benchmark import Benchmark
+from experiments.data.files import data_directory
 from experiments.external import Factory, check_runs, load_factories
+from experiments.fits import check_fits
 from experiments.options import Option, Value, arguments, options_of
 from experiments.refusal import Refusal, check_known
 from experiments.registry import BENCHMARKS
@@ -24,6 +28,7 @@ class Plan(NamedTuple):
     Attributes:
       settings: every setting in force, by flag name.
       front: benchmark, preset, cells and seeds.
+      model: the network around the cell.
       train: how to train.
       benchmark: the task, built.
       factories: name -> what builds a cell.
@@ -32,6 +37,7 @@ class Plan(NamedTuple):
 
     settings: dict[str, Value]
     front: Front
+    model: Model
     train: Train
     benchmark: Benchmark
     factories: dict[str, Factory]
@@ -68,13 +74,16 @@ def all_options(factories: Mapping[str, Factory]) -> dict[str, Option]:
 
 
 def make_plan(
-    chosen: Mapping[str, Value], saved: Mapping[str, Value] | None = None
+    chosen: Mapping[str, Value],
+    saved: Mapping[str, Value] | None = None,
+    data: Path | None = None,
 ) -> Plan:
     """The plan that the settings chosen describe.
 
     Args:
       chosen: settings by flag name; what they leave open comes from the preset.
       saved: all settings of the run to resume, or None.
+      data: where files are; None is the default.
 
     Raises:
       Refusal: a setting is unknown, illegal, without effect, or not the one saved.
@@ -85,19 +94,26 @@ def make_plan(
     front = construct(Front, "", chosen)
     check_known("benchmark", front.benchmark, BENCHMARKS)
     check_known("preset", front.preset, BENCHMARKS[front.benchmark].presets)
+    preset = BENCHMARKS[front.benchmark].presets[front.preset]
+    front = construct(Front, "", {**preset, **chosen})
     factories = named_cells(front.cells)
     owners = {*options_of(Front), "train", "model", front.benchmark, *factories}
     options = all_options(factories)
     _check_owners(owners, options, chosen)
     settings = _complete(front, owners, options, chosen)
-    construct(Model, "model.", settings)
+    model = construct(Model, "model.", settings)
     entry = BENCHMARKS[front.benchmark]
-    config = construct(entry.config, f"{front.benchmark}.", settings)
-    benchmark = entry.build(config)
+    train = construct(Train, "train.", settings)
+    prefix = f"{front.benchmark}."
+    config = construct(entry.config, prefix, settings)
+    with as_refusal(prefix):
+        benchmark = entry.build(config, data or data_directory(None))
+    check_fits(benchmark, model, train)
     return Plan(
         settings=settings,
         front=front,
-        train=construct(Train, "train.", settings),
+        model=model,
+        train=train,
         benchmark=benchmark,
         factories=factories,
         cells={
@@ -116,9 +132,16 @@ def construct(
       Refusal: the target refuses a value.
     """
     values = {n: settings[prefix + n] for n in options_of(target) if prefix + n in settings}
+    with as_refusal(prefix):
+        return target(**arguments(target, values))
+
+
+@contextlib.contextmanager
+def as_refusal(prefix: str) -> Iterator[None]:
+    """A ValueError that begins with the name of a setting, as what the user reads."""
     label = f"{prefix.removesuffix('.')}: "
     try:
-        return target(**arguments(target, values))
+        yield
     except ValueError as error:
         raise Refusal(f"--{prefix}{str(error).removeprefix(label)}") from None
 

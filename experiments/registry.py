@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmarks, one file each, under their names on the command line."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-from experiments.benchmark import Benchmark
-from experiments.benchmarks.copy_memory import PRESETS, CopyMemory, copy_memory
-from experiments.options import Value
-
-
-class Entry(NamedTuple):
-    """A registered benchmark.
-
-    Attributes:
-      config: its frozen config dataclass, whose fields become flags.
-      build: `config -> Benchmark`.
-      presets: name -> settings by flag name, a `default` among them.
-    """
-
-    config: Callable[..., Any]
-    build: Callable[[Any], Benchmark]
-    presets: Mapping[str, Mapping[str, Value]]
+from experiments.benchmarks import (
+    adding,
+    agreement,
+    char_lm,
+    copy_memory,
+    delayed_recall,
+    dyck,
+    hello,
+    parity,
+    pixel_mnist,
+    temporal_order,
+    word_order,
+)
+from experiments.entry import Entry
 
 
 BENCHMARKS: dict[str, Entry] = {
-    "copy_memory": Entry(CopyMemory, copy_memory, PRESETS),
+    "adding": adding.ENTRY,
+    "agreement": agreement.ENTRY,
+    "char_lm": char_lm.ENTRY,
+    "copy_memory": copy_memory.ENTRY,
+    "delayed_recall": delayed_recall.ENTRY,
+    "dyck": dyck.ENTRY,
+    "hello": hello.ENTRY,
+    "parity": parity.ENTRY,
+    "pixel_mnist": pixel_mnist.ENTRY,
+    "temporal_order": temporal_order.ENTRY,
+    "word_order": word_order.ENTRY,
 }

@@ -15,17 +15,32 @@ from typing import IO, NamedTuple
 from experiments.atomic import partial_name, write_whole
 from experiments.flags import flagfile
 from experiments.journal import Journal
-from experiments.mirrors import check_mirror, open_mirror
+from experiments.mirrors import NoMirror, check_mirror, open_mirror
 from experiments.options import Value
 from experiments.refusal import Refusal
 
 
-CONFIG, FLAGS, LOCK, METRICS = "config.json", "flags.txt", "run.lock", "metrics.jsonl"
-CHECKPOINTS, FIGURES = "checkpoints", "figures"
+CONFIG, FLAGS, LOCK, SWEEP = "config.json", "flags.txt", "run.lock", "sweep.json"
+METRICS, FLOW, SAMPLES = "metrics.jsonl", "gradient_flow.jsonl", "samples.jsonl"
+CHECKPOINTS, FIGURES, LABORATORY = "checkpoints", "figures", "gradient_flow"
 SUMMARY, REPORT = "summary.json", "report.html"
+HORIZON = "horizon.csv"
 
 MIRRORED = ("tensorboard", "wandb")
-ARTEFACTS = (*MIRRORED, METRICS, SUMMARY, REPORT, FIGURES, CHECKPOINTS, FLAGS, CONFIG)
+ARTEFACTS = (
+    *MIRRORED,
+    METRICS,
+    FLOW,
+    SAMPLES,
+    SUMMARY,
+    REPORT,
+    LABORATORY,
+    FIGURES,
+    HORIZON,
+    CHECKPOINTS,
+    FLAGS,
+    CONFIG,
+)
 """All that a run makes and --overwrite deletes; config.json, its mark, goes last."""
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -37,11 +52,15 @@ class Run(NamedTuple):
     Attributes:
       path: the directory.
       journal: its metrics.
+      flow: gradient flow as training goes.
+      samples: what a language model writes as training goes.
       notes: lines that the user should read before the run starts.
     """
 
     path: Path
     journal: Journal
+    flow: Journal
+    samples: Journal
     notes: tuple[str, ...]
 
     @property
@@ -83,7 +102,7 @@ def check_place(place: Place) -> None:
             f"deletes it, or choose another"
         )
     foreign = {entry.name for entry in path.iterdir()} - {LOCK, partial_name(CONFIG)}
-    if foreign and not (path / CONFIG).exists():
+    if foreign and not ((path / CONFIG).exists() or (path / SWEEP).exists()):
         raise Refusal(
             f"--workdir={path} holds no run (it has no {CONFIG}) but other files: "
             f"choose another"
@@ -116,20 +135,25 @@ def open_run(place: Place, settings: Mapping[str, Value]) -> Iterator[Run]:
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = Path(place.workdir or f"runs/{settings['benchmark']}-{stamp}")
-    with _lock(path):
+    with hold(path):
         if place.overwrite:
-            _clear(path)
+            clear(path)
         notes = _version_notes(path) if place.resume else ()
         config = {"settings": dict(settings), "versions": versions()}
         write_whole(path / CONFIG, json.dumps(config, indent=2) + "\n")
         write_whole(path / FLAGS, flagfile(settings))
         mirror = open_mirror(place.mirror, path, settings)
         with contextlib.closing(mirror):
-            yield Run(path, Journal(path / METRICS, mirror), notes)
+            flow, samples = (Journal(path / name, NoMirror()) for name in (FLOW, SAMPLES))
+            yield Run(path, Journal(path / METRICS, mirror), flow, samples, notes)
 
 
-def _lock(path: Path) -> IO[str]:
-    """An open file; the operating system lets go of it with the process."""
+def hold(path: Path) -> IO[str]:
+    """An open file; the operating system lets go of it with the process.
+
+    Raises:
+      Refusal: the directory cannot be written, or another process holds it.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / LOCK).open("a", encoding="utf-8")
@@ -163,7 +187,12 @@ def _version_notes(path: Path) -> tuple[str, ...]:
     return (f"resumed under other versions, last bits may differ: {', '.join(changed)}",)
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path) -> None:
+    """Delete all that runs made in a directory, the runs of a sweep among it."""
+    if (path / SWEEP).exists():
+        for config in path.glob(f"*=*/{CONFIG}"):
+            shutil.rmtree(config.parent)
+        (path / SWEEP).unlink()
     for name in ARTEFACTS:
         if (path / name).is_dir():
             shutil.rmtree(path / name)

@@ -10,16 +10,22 @@ from experiments.refusal import check_at_least
 
 @dataclass(frozen=True)
 class Model:
-    """The network around the cell: inputs -> recurrent layer -> linear readout.
+    """The network around the cell: inputs -> recurrent layers -> linear readout.
 
     Attributes:
       hidden: H [units], the width of every cell without a `hidden` of its own.
+      layers: recurrent layers on top of each other.
+      precision: of what is computed; `mixed` has matrix products in bfloat16, all else in
+        float32; `bfloat16` has all of the network in it, but for the weights that are
+        updated and the loss.
     """
 
     hidden: int = 64
+    layers: int = 1
+    precision: Literal["float32", "mixed", "bfloat16"] = "float32"
 
     def __post_init__(self):
-        check_at_least(1, hidden=self.hidden)
+        check_at_least(1, hidden=self.hidden, layers=self.layers)
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,11 @@ class Train:
       log_every: a row of metrics every so many updates [steps].
       eval_every: an evaluation every so many updates [steps].
       eval_batch: held-out sequences of an evaluation [sequences].
+      eval_parts: how many parts they are computed in, one after the other, for memory.
       checkpoint_every: a checkpoint every so many updates [steps].
       flow_batch: held-out sequences behind a gradient-flow curve [sequences].
+      flow_every: gradient flow recorded every so many updates; 0 is before and after
+        training alone [steps].
     """
 
     steps: int = 1000
@@ -54,8 +63,10 @@ class Train:
     log_every: int = 10
     eval_every: int = 50
     eval_batch: int = 256
+    eval_parts: int = 1
     checkpoint_every: int = 200
     flow_batch: int = 32
+    flow_every: int = 0
 
     def __post_init__(self):
         check_at_least(
@@ -65,6 +76,7 @@ class Train:
             log_every=self.log_every,
             eval_every=self.eval_every,
             eval_batch=self.eval_batch,
+            eval_parts=self.eval_parts,
             checkpoint_every=self.checkpoint_every,
             flow_batch=self.flow_batch,
         )
@@ -78,6 +90,9 @@ class Train:
             raise ValueError(f"decay must be in [0, 1), got {self.decay}")
         self._check_grid("log_every", "eval_every")
         self._check_grid("eval_every", "checkpoint_every")
+        self._check_grid("eval_parts", "eval_batch")
+        check_at_least(0, flow_every=self.flow_every)
+        self._check_grid("eval_every", "flow_every")
 
     def _check_grid(self, fine, coarse):
         if getattr(self, coarse) % getattr(self, fine):

@@ -18,47 +18,80 @@ from recur import flow
 Summary = dict[str, Any]
 
 
-def summarize(plan: Plan, outcomes: Mapping[str, Outcome], total: float) -> Summary:
+def summarize(
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    journal: Iterable[Mapping[str, Any]],
+    total: float,
+) -> Summary:
     """Everything that a run says, as plain data.
 
     Args:
       plan: the plan.
       outcomes: by cell.
+      journal: the rows of metrics.jsonl.
       total: wall time of this process [s]; that of earlier, interrupted ones is in
         the seconds of training alone.
     """
+    best = best_evaluations(journal)
     fits = [outcome.fit for outcome in outcomes.values() if outcome.fit]
     return {
         "benchmark": plan.front.benchmark,
         "preset": plan.front.preset,
         "baseline": plan.benchmark.baseline,
         "chance": plan.benchmark.chance,
+        "references": plan.benchmark.references,
+        "optimum": plan.benchmark.optimum,
+        "unit": plan.benchmark.unit,
         "device": jax.devices()[0].device_kind,
         "seconds": {
             "total": total,
             "compile": sum(outcome.compile_seconds for outcome in outcomes.values()),
             "train": sum(fit.seconds for fit in fits),
+            "compute": sum(fit.computing for fit in fits),
         },
+        "placement": {name: outcome.placement for name, outcome in outcomes.items()},
         "failures": {
             name: outcome.failure for name, outcome in outcomes.items() if outcome.failure
         },
         "runs": [
-            _one(plan, name, outcome, seed)
+            _one(plan, name, outcome, seed, best)
             for name, outcome in outcomes.items()
             for seed in range(plan.front.seeds)
         ],
     }
 
 
-def _one(plan: Plan, cell: str, outcome: Outcome, seed: int) -> dict[str, Any]:
+Best = Mapping[tuple[str, int], tuple[float, int]]
+"""(cell, seed) -> (least held-out loss, its step)."""
+
+
+def best_evaluations(journal: Iterable[Mapping[str, Any]]) -> Best:
+    """The least loss on held-out sequences while training, and when it was had."""
+    found: dict[tuple[str, int], tuple[float, int]] = {}
+    for row in journal:
+        if row.get("eval_loss") is not None:
+            whose = row["cell"], row["seed"]
+            here = row["eval_loss"], row["step"]
+            found[whose] = min(found.get(whose, here), here)
+    return found
+
+
+def _one(
+    plan: Plan, cell: str, outcome: Outcome, seed: int, best: Best
+) -> dict[str, Any]:
     evaluation = outcome.fit.evaluation if outcome.fit else {}
     loss = float(evaluation["eval_loss"][seed]) if evaluation else math.nan
     share = outcome.fit.seconds / plan.front.seeds if outcome.fit else math.nan
+    steps_per_second = plan.train.steps / share
+    least, when = best.get((cell, seed), (math.nan, 0))
     return {
         "cell": cell,
         "seed": seed,
         "parameters": outcome.parameters,
         "final_loss": loss,
+        "best_loss": least,
+        "best_step": when,
         "baseline": plan.benchmark.baseline,
         "loss_over_baseline": loss / plan.benchmark.baseline,
         **{
@@ -68,6 +101,8 @@ def _one(plan: Plan, cell: str, outcome: Outcome, seed: int) -> dict[str, Any]:
         **_flow(outcome, seed, "init"),
         **_flow(outcome, seed, "trained"),
         "seconds": share,
+        "steps_per_second": steps_per_second,
+        "tokens_per_second": steps_per_second * plan.train.batch * plan.benchmark.steps,
         "compile_seconds": outcome.compile_seconds / plan.front.seeds,
     }
 
@@ -122,9 +157,12 @@ def spread(values: Iterable[float | None]) -> str:
 def timing(summary: Summary) -> str:
     """Where the time went. Cells run side by side, so their sum exceeds the total."""
     seconds = summary["seconds"]
+    outside = 1 - seconds["compute"] / seconds["train"] if seconds["train"] else 0.0
+    placements = dict.fromkeys(summary["placement"].values())
     return (
         f"{seconds['total']:.0f} s on the clock; added up over cells, "
-        f"{seconds['compile']:.0f} s compiling and {seconds['train']:.0f} s training"
+        f"{seconds['compile']:.0f} s compiling and {seconds['train']:.0f} s training, "
+        f"{outside:.1%} of it outside of the compiled steps; {'; '.join(placements)}"
     )
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.benchmark import Batch, Benchmark
+from experiments.benchmark import Batch, Benchmark, mean_loss
 from experiments.model import Network
 from experiments.settings import Train
 
@@ -20,11 +20,13 @@ class TrainState(NamedTuple):
       step: `[]` int32, updates made so far.
       params: parameters of the model.
       opt_state: state of the optimizer.
+      carry: state of the network at the end of the last chunk, of a task of streams.
     """
 
     step: jax.Array
     params: Any
     opt_state: optax.OptState
+    carry: Any = ()
 
 
 class Stretch(NamedTuple):
@@ -96,33 +98,53 @@ def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Traine
     """The training of a network, as pure functions of the seed."""
     optimizer = make_optimizer(train)
 
-    def loss_fn(params, batch: Batch):
-        logits = network.bind(params)(batch.inputs)
-        return benchmark.loss(logits, batch.targets).mean()
+    chunks = benchmark.streams and benchmark.streams(train.batch)
+
+    def loss_fn(params, batch: Batch, carry):
+        carry, logits = network.bind(params).go_on(batch.inputs, carry)
+        return mean_loss(benchmark, logits, batch), carry
 
     def step(state, batch):
-        loss, grads = jax.value_and_grad(loss_fn)(state.params, batch)
+        # Of a task without streams the state is () before and after: it begins anew.
+        carry = state.carry if chunks else None
+        (loss, carry), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+            state.params, batch, carry
+        )
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        return TrainState(state.step + 1, params, opt_state), (loss, optax.tree.norm(grads))
+        state = TrainState(state.step + 1, params, opt_state, carry if chunks else ())
+        return state, (loss, optax.tree.norm(grads))
+
+    def draw(state, key):
+        """The next batch, and the state with the carry to read it from."""
+        if not chunks:
+            return state, benchmark.batch(jax.random.fold_in(key, state.step), train.batch)
+        chunk = chunks(state.step)
+        fresh = network.bind(state.params).initial_state(train.batch)
+        carry = jax.tree.map(
+            lambda new, old: jnp.where(chunk.first, new, old), fresh, state.carry
+        )
+        return state._replace(carry=carry), chunk.batch
 
     def evaluate(params, key):
-        batch = benchmark.batch(key, train.eval_batch)
-        logits = network.bind(params)(batch.inputs)
-        loss = benchmark.loss(logits, batch.targets).mean()
-        return {"eval_loss": loss, **benchmark.metrics(logits, batch.targets)}
+        batch = benchmark.examined(key, train.eval_batch)
+        logits = in_parts(network.bind(params), batch.inputs, train.eval_parts)
+        return {
+            "eval_loss": mean_loss(benchmark, logits, batch),
+            **benchmark.metrics(logits, batch),
+        }
 
     def init(seed):
         params = network.init(keys_of(seed).init)
-        return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+        carry = network.bind(params).initial_state(train.batch) if chunks else ()
+        return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), carry)
 
     def advance(state, seed, stop):
         keys = keys_of(seed)
 
         def body(index, carry):
             state, losses, norms = carry
-            key = jax.random.fold_in(keys.train, state.step)
-            state, (loss, norm) = step(state, benchmark.batch(key, train.batch))
+            state, (loss, norm) = step(*draw(state, keys.train))
             return state, losses.at[index].set(loss), norms.at[index].set(norm)
 
         # The bounds are data, so that a last, shorter stretch needs no compilation.
@@ -135,12 +157,13 @@ def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Traine
     return Trainer(init, step, advance)
 
 
-def over_seeds(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Map a function of one seed over a leading axis of all its arguments.
-
-    One after the other on a CPU, where `vmap` is no faster and each seed then computes
-    the very bits that it would alone; side by side elsewhere.
-    """
-    if jax.default_backend() == "cpu":
-        return lambda *args: jax.lax.map(lambda xs: function(*xs), args)
-    return jax.vmap(function)
+def in_parts(
+    model: Callable[[jax.Array], jax.Array], inputs: jax.Array, parts: int
+) -> jax.Array:
+    """`model(inputs)`, `[T, B, I] -> [T, B, O]`, one part of the batch after the other."""
+    if parts == 1:
+        return model(inputs)
+    steps, batch_size, size = inputs.shape
+    each = inputs.reshape(steps, parts, batch_size // parts, size).swapaxes(0, 1)
+    outputs = jax.lax.map(model, each).swapaxes(0, 1)
+    return outputs.reshape(steps, batch_size, -1)
