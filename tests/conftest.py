@@ -4,6 +4,10 @@ import jax
 import pytest
 
 
+# For the tests of what runs on several devices.
+jax.config.update("jax_num_cpu_devices", 2)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compile_cache(tmp_path_factory):
     """The same tiny program is compiled once, not once a test."""

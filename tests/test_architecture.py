@@ -15,12 +15,13 @@ ROOT = pathlib.Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("recur/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 
 LAYERS = (
-    ("recur.cell", "recur.initializers"),
-    ("recur.affine", "recur.wrappers", "recur.noise"),
+    ("recur.cell", "recur.deep", "recur.initializers", "recur.names"),
+    ("recur.affine", "recur.engine", "recur.wrappers", "recur.noise"),
     ("recur.dropout", "recur.zoneout"),
-    ("recur.cells", "recur.unroll"),
-    ("recur.layers", "recur.tbptt", "recur.engines"),
-    ("recur.flow", "recur.interop", "recur.linen", "recur.nnx"),
+    ("recur.cells", "recur.engines"),
+    ("recur.precision", "recur.tbptt", "recur.unroll"),
+    ("recur.layers",),
+    ("recur.cudnn", "recur.flow", "recur.interop", "recur.linen", "recur.nnx"),
     ("recur.testing",),
     ("recur",),
     ("experiments",),
@@ -29,10 +30,25 @@ LAYERS = (
 
 HOMES = {
     "absl": {"experiments/flags.py"},
-    "flax": {"experiments/model.py", "recur/linen.py", "recur/nnx.py"},
+    "flax": {
+        "experiments/model.py",
+        "experiments/speed/peers.py",
+        "experiments/speed/seeds.py",
+        "recur/linen.py",
+        "recur/nnx.py",
+    },
     "optax": {"experiments/train.py"},
     "orbax": {"experiments/checkpoint.py"},
-    "matplotlib": {"experiments/figures.py"},
+    "matplotlib": {
+        "experiments/comparison_figure.py",
+        "experiments/drawing.py",
+        "experiments/figures.py",
+        "experiments/gradient_flow/figure.py",
+        "experiments/horizon.py",
+        "experiments/profile_figure.py",
+        "experiments/speed/figure.py",
+        "experiments/training_figure.py",
+    },
     "tensorboardX": {"experiments/mirrors.py"},
     "wandb": {"experiments/mirrors.py"},
 }

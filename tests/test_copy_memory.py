@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory, layout
+from experiments.benchmarks.copy_memory import CopyMemory, copy_memory, delayed, layout
 
 
 SMALL = CopyMemory(lag=4, pattern=2, symbols=3)
@@ -58,7 +58,7 @@ def test_the_baseline_is_what_a_predictor_without_memory_gets():
     logits = jnp.broadcast_to(logits, (*batch.targets.shape, 4))
     loss = task.loss(logits, batch.targets).mean()
     np.testing.assert_allclose(loss, task.baseline, rtol=1e-5)
-    accuracy = task.metrics(logits, batch.targets)["recall_accuracy"]
+    accuracy = task.metrics(logits, batch)["recall_accuracy"]
     np.testing.assert_allclose(accuracy, task.chance["recall_accuracy"], atol=0.01)
 
 
@@ -67,7 +67,7 @@ def test_a_perfect_predictor_has_no_loss_and_recalls_everything():
     batch = task.batch(jax.random.key(1), 50)
     logits = 50 * jax.nn.one_hot(batch.targets, task.output_size)
     assert task.loss(logits, batch.targets).max() < 1e-6
-    assert task.metrics(logits, batch.targets)["recall_accuracy"] == 1
+    assert task.metrics(logits, batch)["recall_accuracy"] == 1
 
 
 def test_all_symbols_are_drawn_equally_often_and_independently():
@@ -85,7 +85,8 @@ def test_a_batch_comes_from_its_key_alone():
 
 
 @pytest.mark.parametrize(
-    "change", [{"lag": 5}, {"pattern": 3}, {"symbols": 4}, {"layout": "locuslab"}]
+    "change",
+    [{"lag": 5}, {"pattern": 3}, {"symbols": 4}, {"layout": "locuslab"}, {"variable": True}],
 )
 def test_each_field_changes_the_batch(change):
     changed = dataclasses.replace(SMALL, **change)
@@ -95,7 +96,7 @@ def test_each_field_changes_the_batch(change):
 
 
 def test_every_field_is_in_the_test_above():
-    changed = {"lag", "pattern", "symbols", "layout"}
+    changed = {"lag", "pattern", "symbols", "layout", "variable"}
     assert {field.name for field in dataclasses.fields(CopyMemory)} == changed
 
 
@@ -110,3 +111,23 @@ def test_every_field_is_in_the_test_above():
 def test_illegal_tasks_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         CopyMemory(**change)
+
+
+def test_variable_lags_by_hand():
+    shown, _ = layout(SMALL, jnp.array([[3, 1, 2], [1, 2, 3]]))
+    waited = delayed(shown, SMALL.pattern, jnp.array([0, 1, 3]))
+    assert waited.T.tolist() == [
+        [3, 1, 0, 0, 0, 4, 0, 0],
+        [0, 1, 2, 0, 0, 4, 0, 0],
+        [0, 0, 0, 2, 3, 4, 0, 0],
+    ]
+
+
+def test_variable_lags_are_equally_likely_and_due_at_the_same_steps():
+    task = copy_memory(dataclasses.replace(SMALL, variable=True))
+    batch = task.batch(jax.random.key(0), 20_000)
+    shown = np.asarray(batch.inputs.argmax(-1))
+    begins = (shown > 0).argmax(0)
+    np.testing.assert_allclose(np.bincount(begins) / 20_000, [0.25] * 4, atol=0.02)
+    rows = begins + np.arange(2)[:, None]
+    np.testing.assert_array_equal(np.take_along_axis(shown, rows, 0), batch.targets[-2:])

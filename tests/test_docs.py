@@ -9,10 +9,14 @@ import sys
 
 import pytest
 
+from experiments import flags
 from experiments.__main__ import main
 from experiments.flags import flagfile
+from experiments.gradient_flow.__main__ import DOOR
 from experiments.plan import make_plan
-from experiments.results.__main__ import table
+from experiments.refusal import Refusal
+from experiments.results.__main__ import tables
+from experiments.sweeps import points
 from recur.cells import CELLS
 from tests.test_runs import TINY
 
@@ -55,6 +59,15 @@ def test_every_command_is_run_here_or_elsewhere():
         assert command.startswith(known), command
 
 
+def test_every_command_of_the_laboratory_is_understood():
+    found = [c for c in commands() if c.startswith("python -m experiments.gradient_flow")]
+    assert found
+    for command in found:
+        chosen = flags.given(flags.parse(shlex.split(command)[3:], DOOR), DOOR)
+        settings = {k: v for k, v in chosen.items() if not k.startswith("lab.")}
+        make_plan(settings)
+
+
 def experiments():
     return sorted({c for c in commands() if re.match(r"python -m experiments( |$)", c)})
 
@@ -70,12 +83,27 @@ def test_the_commands_of_the_bench_run(tmp_path, my_module, capsys):
     assert len(experiments()) >= 7
     for command in in_order(experiments()):
         flags = shlex.split(command)[3:]
-        if not {"--resume", "--help"} & set(flags):
+        if any(flag.startswith("--benchmark=") for flag in flags):
+            continue
+        if not {"--resume", "--help", "--list"} & set(flags):
             # The command has the last word on what it names itself.
             flags += [flag for flag in SHRUNK if flag.split("=")[0] not in command]
             if not any("--workdir" in f for f in flags):
                 flags.append(f"--workdir=runs/{len(list(tmp_path.rglob('config.json')))}")
         assert main(flags) == 0, (command, capsys.readouterr().err)
+
+
+def test_the_commands_of_other_benchmarks_are_understood():
+    """They run in test_benchmarks, and would take minutes here."""
+    found = [command for command in experiments() if "--benchmark=" in command]
+    assert len(found) >= 4
+    for command in found:
+        values = flags.parse(shlex.split(command)[3:])
+        for settings in points(flags.given(values)).values():
+            try:
+                make_plan(settings)
+            except Refusal as refusal:
+                assert "is not there" in str(refusal), command
 
 
 PYTHON = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["README.md"], re.M | re.S)
@@ -120,8 +148,38 @@ def test_the_cells_of_the_readme_are_those_there_are():
 
 
 def test_the_tables_of_the_readme_are_those_of_the_published_runs():
-    for name in PUBLISHED:
-        assert table(name) in DOCUMENTS["README.md"]
+    for title, text in tables().items():
+        assert text in DOCUMENTS["README.md"], title
+
+
+def test_published_runs_say_what_they_ran_on_what():
+    records = sorted((ROOT / "experiments/results").glob("*/run.json"))
+    assert len(records) >= 18
+    for file in records:
+        record = json.loads(file.read_text())
+        assert record["command"].startswith("python -m experiments --")
+        assert {"jax", "numpy", "python"} <= set(record["versions"])
+        assert record["seeds"]
+        reads = any(word in file.parent.name for word in ("mnist", "shakespeare", "char"))
+        assert reads == any("sha256" in note for note in record["data"])
+
+
+def test_published_flags_are_settings_that_there_are():
+    checked = 0
+    for file in (ROOT / "experiments/results").glob("*/flags.txt"):
+        chosen = flags.given(flags.parse([f"--flagfile={file}"]))
+        summary = json.loads((file.parent / "summary.json").read_text())
+        assert summary["benchmark"] == chosen["benchmark"]
+        try:
+            plan = make_plan(chosen)
+        except Refusal as refusal:
+            # Published files that are not on this machine.
+            assert "is not there" in str(refusal)
+            continue
+        assert {run["cell"] for run in summary["runs"]} == set(plan.cells)
+        assert len(summary["runs"]) == plan.front.seeds * len(plan.cells)
+        checked += 1
+    assert checked >= 12
 
 
 def test_the_published_run_shows_what_the_bench_exists_to_show():

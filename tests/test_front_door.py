@@ -34,6 +34,8 @@ REFUSALS = {
     "--train.learning_rate=inf": "--train.learning_rate must be finite and above 0",
     "--train.clip=nan": "--train.clip must be finite",
     "--train.decay=1": "--train.decay must be in [0, 1)",
+    "--train.flow_every=75": "--train.flow_every must be a multiple of eval_every",
+    "--train.flow_every=-50": "--train.flow_every must be at least 0, got -50",
     "--train.eval_every=15": "--train.eval_every must be a multiple of log_every",
     "--train.steps=many": "--train.steps=many",
     "--train.optimizer=adamw": "adam|rmsprop|sgd",
@@ -41,6 +43,10 @@ REFUSALS = {
     "--resume": "name the run to go on with: --workdir=DIR",
     "--overwrite": "name the run to go on with: --workdir=DIR",
     "--mirror=wandbb": "did you mean 'wandb'?",
+    "--seeds=2,2": "--seeds names a value twice",
+    "--copy_memory.lag=3,0": "--copy_memory.lag must be at least 1, got 0",
+    "--copy_memory.lag=3,x": "--copy_memory.lag=3,x",
+    "--copy_memory.lag=1000000000": "steps fit",
     "--flagfile=/nowhere/flags.txt": "/nowhere/flags.txt",
 }
 
@@ -143,7 +149,7 @@ def test_flag_beats_preset_beats_default():
 def test_the_width_of_a_cell_is_its_own_or_that_of_the_model():
     plan = make_plan({"cells": "rnn,gru", "gru.hidden": 5, "model.hidden": 7})
     assert plan.cells["rnn"] is CELLS["rnn"](7)
-    assert plan.cells["gru"] is CELLS["gru"](5, update_bias=-4.0)
+    assert plan.cells["gru"] is CELLS["gru"](5, update_bias=-3.0)
 
 
 @pytest.mark.parametrize("lag", [100, 200, 300, 500])
@@ -158,11 +164,29 @@ def test_the_paper_preset_is_the_protocol_of_arjovsky(lag):
     assert plan.train.learning_rate == 1e-3
 
 
-def test_every_preset_is_legal():
-    for name, entry in BENCHMARKS.items():
-        assert "default" in entry.presets
-        for preset in entry.presets:
-            make_plan({"benchmark": name, "preset": preset})
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_preset_is_legal(name):
+    presets = BENCHMARKS[name].presets
+    assert "default" in presets
+    for preset in presets:
+        try:
+            plan = make_plan({"benchmark": name, "preset": preset})
+        except Refusal as refusal:
+            if "is not there" not in str(refusal):
+                raise
+            pytest.skip(f"without the files of {name}: {refusal}")
+        assert plan.benchmark.optimum < plan.benchmark.baseline
+
+
+def test_the_list_has_every_benchmark_with_its_chance(capsys):
+    assert main(["--list"]) == 0
+    paragraphs = capsys.readouterr().out.split("\n\n")
+    for (name, entry), text in zip(BENCHMARKS.items(), paragraphs, strict=False):
+        lines = " ".join(text.split())
+        assert lines.startswith(f"{name} task {entry.about.protocol} chance")
+        for part in (entry.about.chance, entry.about.published, entry.about.takes):
+            assert " ".join(part.split()) in lines
+    assert "(0.166667 squared error by default)" in paragraphs[0]
 
 
 def test_a_flagfile_is_read_and_later_flags_win(tmp_path):
@@ -175,3 +199,22 @@ def test_a_flagfile_is_read_and_later_flags_win(tmp_path):
 def test_an_unknown_saved_setting_is_refused():
     with pytest.raises(Refusal, match="unknown setting 'train.stepz'"):
         make_plan({}, {"train.stepz": 3})
+
+
+def test_a_batch_that_the_text_is_too_short_for_names_the_largest(capsys, tmp_path):
+    file = tmp_path / "short.txt"
+    file.write_text("abcdefghij" * 30)
+    flags = "--benchmark=char_lm", f"--char_lm.text={file}", f"--workdir={tmp_path / 'run'}"
+    line = refuse(capsys, *flags)
+    assert "--train.batch=32: 270 symbols are too few for 32 streams of chunks of 50" in line
+    assert "at most 5 streams, or chunks of 8" in line
+    # What it says can be had can be had.
+    for fits in ({"train.batch": 5}, {"char_lm.chunk": 8}):
+        make_plan({"benchmark": "char_lm", "char_lm.text": str(file), **fits})
+
+
+def test_data_that_are_not_there_are_asked_for_in_one_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.data.files.PATIENCE", 0.01)
+    line = refuse(capsys, "--benchmark=pixel_mnist", f"--data_dir={tmp_path / 'none'}")
+    assert "mnist/train-images-idx3-ubyte.gz is not there" in line
+    assert list(tmp_path.iterdir()) == []

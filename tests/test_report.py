@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments import figures, report, summary
+from experiments import drawing, figures, report, summary
 from experiments.journal import Journal
 from experiments.mirrors import NoMirror
 from experiments.outcome import Outcome
@@ -38,7 +38,13 @@ def page(tmp_path_factory):
     settings = {**plan.settings, f"note{NASTY}": NASTY}
     plan = plan._replace(settings=settings)
     path = tmp_path_factory.mktemp("report")
-    run = Run(path, Journal(path / "metrics.jsonl", NoMirror()), ())
+    run = Run(
+        path,
+        Journal(path / "metrics.jsonl", NoMirror()),
+        Journal(path / "gradient_flow.jsonl", NoMirror()),
+        Journal(path / "samples.jsonl", NoMirror()),
+        (),
+    )
     run.journal.append(
         {"cell": cell, "seed": seed, "step": 1, "loss": 0.5 + seed, "recall_accuracy": 0.2}
         for cell in ("rnn", "lstm")
@@ -46,11 +52,11 @@ def page(tmp_path_factory):
     )
     curve = np.linspace(0, -3, 2 * 9, dtype=np.float32).reshape(2, 9)
     outcomes = {
-        "rnn": Outcome(5, None, {"init": {"h": curve}}, f"broke {NASTY}", 1.0),
-        "lstm": Outcome(7, None, {"init": {"h": curve, "c": 2 * curve}}, None, 1.0),
+        "rnn": Outcome(5, None, {"init": {"h": curve}}, f"broke {NASTY}", 1.0, "here"),
+        "lstm": Outcome(7, None, {"init": {"h": curve, "c": 2 * curve}}, None, 1.0, "here"),
     }
     figures.draw(plan, run, outcomes)
-    summed = summary.summarize(plan, outcomes, 12.0)
+    summed = summary.summarize(plan, outcomes, run.journal.read(), 12.0)
     return Page(report.render(plan, run, summed))
 
 
@@ -78,7 +84,7 @@ def test_what_a_user_typed_is_shown_as_typed(page):
 def test_a_legend_states_bias_and_initializer():
     plan = make_plan({"lstm.hidden": 9, "lstm.chrono_steps": 5})
     assert figures.label("lstm", plan) == (
-        "lstm: H 9, forget bias 5.0, chrono steps 5, recurrent init orthogonal, "
+        "lstm: H 9, forget bias 6.0, chrono steps 5, recurrent init orthogonal, "
         "input init lecun"
     )
 
@@ -92,12 +98,12 @@ def test_the_same_data_draws_the_same_svg(tmp_path):
     plan = make_plan({"cells": "rnn"})
     curves = {"rnn": {"init": {"h": np.array([[0.0, -1.0], [0.0, -2.0]])}}}
     for stem in ("one", "two"):
-        with figures.matplotlib.rc_context(figures.STYLE):
-            figures.save(figures.flow_figure(plan, curves), tmp_path / stem)
+        with drawing.matplotlib.rc_context(drawing.STYLE):
+            drawing.save(figures.flow_figure(plan, curves), tmp_path / stem)
     assert (tmp_path / "one.svg").read_text() == (tmp_path / "two.svg").read_text()
 
 
 def test_every_cell_has_a_colour_of_its_own_however_many():
     for count in (3, 7, 8, 20):
-        found = figures.colours([f"cell{i}" for i in range(count)])
+        found = drawing.colours([f"cell{i}" for i in range(count)])
         assert len({tuple(colour) for colour in found.values()}) == count

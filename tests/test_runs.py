@@ -246,12 +246,11 @@ def test_a_torn_last_line_is_not_a_row(whole, tmp_path, monkeypatch):
 
 
 def flip_a_bit(checkpoint):
-    """In the middle of the largest file of a checkpoint's values."""
-    files = [p for p in (checkpoint / "state").rglob("d/*") if p.is_file()]
-    largest = max(files, key=lambda p: p.stat().st_size)
-    data = bytearray(largest.read_bytes())
-    data[len(data) // 2] ^= 0x10
-    largest.write_bytes(data)
+    """In the middle of every file of a checkpoint's values: some are copies, never read."""
+    for path in (p for p in (checkpoint / "state").rglob("d/*") if p.is_file()):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0x10
+        path.write_bytes(data)
 
 
 def test_a_flipped_bit_is_found_and_an_older_checkpoint_used(
@@ -320,6 +319,31 @@ def test_a_diverging_cell_ends_and_the_others_do_not(tmp_path, capsys):
     assert summary["failures"] == {"rnn": reason}
     assert [r["final_loss"] is None for r in summary["runs"]] == [True, True, False, False]
     assert reason in (path / "report.html").read_text()
+
+
+def test_the_summary_says_where_the_time_went(whole):
+    summary = json.loads((whole / "summary.json").read_text())
+    assert list(summary["placement"]) == ["rnn"]
+    assert summary["placement"]["rnn"].startswith("2 seeds, each a task of its own, on ")
+    seconds = summary["seconds"]
+    assert 0 < seconds["compute"] < seconds["train"] < seconds["total"]
+    for one in summary["runs"]:
+        assert one["steps_per_second"] == pytest.approx(2 * STEPS / seconds["train"])
+        # Batches of 2 sequences of 4 steps: a pattern of 1, a lag of 2, the recall.
+        assert one["tokens_per_second"] == pytest.approx(8 * one["steps_per_second"])
+
+
+@pytest.mark.parametrize("precision", ["mixed", "bfloat16"])
+def test_a_run_in_another_precision_trains_other_bits_of_the_same_kind(
+    precision, whole, tmp_path
+):
+    path = tmp_path / "run"
+    assert run(path, f"--model.precision={precision}") == 0
+    wide, narrow = states_of(whole), states_of(path)
+    kernels = [name for name in wide if name.startswith("params") and "kernel" in name]
+    for name in wide:
+        assert wide[name].dtype == narrow[name].dtype
+    assert any((wide[name] != narrow[name]).any() for name in kernels)
 
 
 def test_a_seed_alone_computes_the_bits_it_computes_in_company(whole, tmp_path):

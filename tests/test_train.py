@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.gradient_flow import by_leaf, make_curves, table
+from experiments.lag_curves import by_leaf, make_curves, table
 from experiments.model import network
 from experiments.plan import make_plan
+from experiments.replicas import replicas
 from experiments.settings import Train
-from experiments.train import keys_of, make_optimizer, make_trainer, over_seeds
+from experiments.train import keys_of, make_optimizer, make_trainer
 from recur.cells import CELLS
 
 
@@ -179,8 +180,9 @@ def test_every_cell_learns_to_copy_over_a_short_lag(name):
                        "train.checkpoint_every": 300, "train.batch": 16}).train  # fmt: skip
     trainer = make_trainer(network(CELLS[name](24), TASK), TASK, train)
     seeds = jnp.arange(2)
-    states = jax.vmap(trainer.init)(seeds)
-    advance = jax.jit(over_seeds(trainer.advance))
-    _, stretch = advance(states, seeds, jnp.full(2, 300))
+    given = jax.vmap(trainer.init)(seeds), seeds, jnp.full(2, 300)
+    way = replicas(2)
+    advance = way.compile(trainer.advance, *jax.tree.map(lambda leaf: leaf[0], given))
+    stretch = way.fetch(advance(*map(way.place, given))[1])
     assert (stretch.evaluation["recall_accuracy"] == 1).all()
     assert (stretch.evaluation["eval_loss"] < 0.1 * TASK.baseline).all()
