@@ -10,7 +10,7 @@ gradient flow every 50 steps, for the cells of the default run. Two minutes on t
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -36,6 +36,20 @@ EVERY = 50
 """Steps between two records of the gradient flow."""
 
 
+class InFlax(NamedTuple):
+    """A Flax model where the trainer expects a `Model`: it always begins anew."""
+
+    apply: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, xs: jax.Array) -> jax.Array:
+        """`[T, B, I] -> [T, B, O]`."""
+        return self.apply(xs)
+
+    def go_on(self, xs: jax.Array, state: None) -> tuple[None, jax.Array]:
+        """`(None, logits [T, B, O])`."""
+        return state, self.apply(xs)
+
+
 def in_flax(hidden: int, benchmark: Benchmark) -> Network:
     """The network of the bench around an LSTM, written in Flax alone."""
     layers = [
@@ -44,7 +58,8 @@ def in_flax(hidden: int, benchmark: Benchmark) -> Network:
     ]
     model = nn.Sequential(layers)
     shape = benchmark.steps, 1, benchmark.input_size
-    bind: Any = lambda params: lambda xs: model.apply(params, xs)
+    apply: Any = model.apply
+    bind: Any = lambda params: InFlax(lambda xs: apply(params, xs))
     return Network(lambda key: model.init(key, np.zeros(shape, np.float32)), bind)
 
 
