@@ -26,6 +26,7 @@ RESETS[[3, 2, 5], [0, 1, 0]] = True
 ENGINES = {
     "checkpointed": recur.engines.checkpointed,
     "chunked": recur.engines.chunks_of(3),
+    "hoisted": recur.engines.hoisted,
     "associative": recur.engines.associative,
 }
 

@@ -1,5 +1,7 @@
 """Other loops, the same numbers; what each promises, and what it refuses."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -242,9 +244,27 @@ def test_products_written_in_other_ways(step, batch):
 
 
 def test_the_rule_of_auto():
-    assert choose("cpu", 100) is recur.engines.chunked
-    assert choose("cpu", 3) is recur.engines.scan
-    assert choose("gpu", 100) is recur.engines.scan
+    chunked, hoisted, scan = (recur.engines.ENGINES[n] for n in ("chunked", "hoisted", "scan"))
+    assert choose("cpu", 100, (20,), 1000) is chunked
+    assert choose("cpu", 3, (20,), 1000) is scan
+    assert choose("gpu", 100, (20,), 1000) is choose("gpu", 100, (1,), 1000) is scan
+    assert choose("cpu", 100, (1,), 40_000) is choose("cpu", 100, (1, 1), 9) is hoisted
+    assert choose("cpu", 100, (1,), 40_001) is choose("cpu", 100, (), 9) is chunked
+
+
+def test_auto_reads_what_its_rule_asks_for(monkeypatch):
+    asked = []
+
+    def spy(*given):
+        asked.append(given)
+        return recur.engines.scan
+
+    # The engine `recur.engines.auto` hides the module of that name.
+    monkeypatch.setattr(importlib.import_module("recur.engines.auto"), "choose", spy)
+    cell = recur.rnn(4)
+    params = cell.init(jax.random.key(0), 3)
+    recur.unroll(cell, params, jnp.ones((9, 2, 5, 3)), lengths=jnp.ones((2, 5), int))
+    assert asked == [("cpu", 9, (2, 5), 3 * 4 + 4 * 4 + 4)]
 
 
 def test_an_unknown_engine_is_refused():

@@ -6,6 +6,7 @@ from recur.engines.associative import associative
 from recur.engines.auto import auto
 from recur.engines.checkpointed import checkpointed
 from recur.engines.chunked import chunked, chunks_of
+from recur.engines.hoisted import hoisted
 from recur.engines.plain import plain, scan
 
 
@@ -14,6 +15,7 @@ ENGINES: dict[str, Engine] = {
     "auto": auto,
     "checkpointed": checkpointed,
     "chunked": chunked,
+    "hoisted": hoisted,
     "scan": scan,
 }
 """Name -> engine."""
@@ -25,6 +27,7 @@ __all__ = [
     "checkpointed",
     "chunked",
     "chunks_of",
+    "hoisted",
     "plain",
     "scan",
 ]
