@@ -82,6 +82,7 @@ PRESETS: dict[str, dict[str, Value]] = {
         "train.batch": 16,
         "train.clip": 0.05,
         "train.decay": 0.99,
+        "train.eval_batch": 192,
         "train.learning_rate": 0.02,
         "train.schedule": "half_cosine",
         "train.steps": 1100,

@@ -5,6 +5,7 @@
 
 Of a run its summary, its flags, the learning curve of each seed, and run.json: the command,
 versions, seeds and the sha256 of what it read. Of a sweep the table behind its horizon.
+A figure of gradient flow is large, and is renewed only where NAME already has one.
 """
 
 import json
@@ -22,7 +23,7 @@ from experiments.plan import make_plan
 
 HERE = Path(__file__).parent
 
-RECORD, CURVES = "run.json", "curves.csv"
+RECORD, CURVES, FLOW = "run.json", "curves.csv", "gradient_flow.svg"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
                               for k, v in swept.items()})  # fmt: skip
         return 0
     shutil.copy(source / runs.FLAGS, target)
+    if (target / FLOW).exists():
+        shutil.copy(source / runs.FIGURES / FLOW, target)
     _record(target, source, None)
     rows = [json.loads(line) for line in (source / runs.METRICS).read_text().splitlines()]
     summed = json.loads((source / runs.SUMMARY).read_text())
