@@ -8,7 +8,7 @@ import pytest
 
 # Nearly all of the tests' time is the compilation of thousands of tiny programs, and this
 # is a third of it. The commands that tests start compile as a user's do.
-FAST_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+FAST_TO_COMPILE = "--xla_backend_optimization_level=0"
 
 
 def start_backend():
