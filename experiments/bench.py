@@ -4,16 +4,25 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import figures, profile_figure, report, runs, summary, training_figure
+from experiments import (
+    figures,
+    gates_figure,
+    profile_figure,
+    report,
+    runs,
+    summary,
+    training_figure,
+)
 from experiments.atomic import write_whole
 from experiments.checkpoint import Checkpoints
+from experiments.gate_levels import make_levels
 from experiments.interrupts import Interrupted, deferred
 from experiments.lag_curves import make_curves
 from experiments.loop import Diverged, Loop, Watcher, fit
@@ -43,6 +52,8 @@ class Programs(NamedTuple):
       first: the states to begin with.
       advance: `(states, seeds, stops) -> (states, Stretch)`.
       curves: `(states, seeds) -> {leaf: [S, T]}`.
+      levels: `(states, seeds) -> {quantity: {name: [S, ...]}}` of the gates, or None where
+        nothing is recorded as training goes.
       profile: `(states, seeds) -> [S, N]`, or None.
       text: `params of one seed -> str`, what it writes, or None.
       seconds: wall time of compilation.
@@ -52,6 +63,7 @@ class Programs(NamedTuple):
     first: TrainState
     advance: Callable[..., Any]
     curves: Callable[..., Any]
+    levels: Callable[..., Any] | None
     profile: Callable[..., Any] | None
     text: Callable[[Any], str] | None
     seconds: float
@@ -78,6 +90,7 @@ def run(plan: Plan, directory: runs.Run, progress: Progress) -> summary.Summary:
         journal.sort(plan.cells)
     figures.draw(plan, directory, outcomes)
     training_figure.draw(plan, directory)
+    gates_figure.draw(plan, directory)
     profile_figure.draw(plan, directory, outcomes)
     summed = summary.summarize(
         plan, outcomes, directory.journal.read(), time.monotonic() - started
@@ -110,12 +123,6 @@ def run_cell(
     curves = {"init": flow(programs.first)}
     profile = None
     checkpoints = Checkpoints(directory.path / runs.CHECKPOINTS / name)
-    watchers: list[Watcher] = [
-        Recorder(name, plan.train.flow_every, flow, directory.flow)
-    ]
-    if programs.text is not None:
-        every = plan.train.checkpoint_every
-        watchers.append(Scribe(name, every, programs.text, directory.samples))
     loop = Loop(
         cell=name,
         seeds=plan.front.seeds,
@@ -124,7 +131,7 @@ def run_cell(
         train=plan.train,
         journal=directory.journal,
         checkpoints=checkpoints,
-        watchers=watchers,
+        watchers=list(_watchers(name, plan, directory, programs, seeds)),
         progress=progress,
         signalled=signalled,
     )
@@ -144,12 +151,30 @@ def run_cell(
     return Outcome(size, fitted, curves, failure, programs.seconds, way.words, profile)
 
 
+def _watchers(
+    name: str, plan: Plan, directory: runs.Run, programs: Programs, seeds: Any
+) -> Iterator[Watcher]:
+    """Those who keep what they see as the cell is trained."""
+    fetch, curves, levels = programs.replicas.fetch, programs.curves, programs.levels
+    if levels is not None:
+
+        def measure(states):
+            found = {"log10_norm": curves(states, seeds), **levels(states, seeds)}
+            return fetch(found)
+
+        yield Recorder(name, plan.train.flow_every, measure, directory.flow)
+    if programs.text is not None:
+        every = plan.train.checkpoint_every
+        yield Scribe(name, every, programs.text, directory.samples)
+
+
 def compile_programs(plan: Plan, name: str) -> Programs:
     """Compile all that one cell needs, ahead of its first use."""
     began = time.monotonic()
     net = network(plan.cells[name], plan.benchmark, plan.model.precision, plan.model.layers)
     trainer = make_trainer(net, plan.benchmark, plan.train)
     flow = make_curves(net, plan.benchmark, plan.train.flow_batch)
+    levels = make_levels(net, plan.benchmark)
     measure = make_profile(net, plan.benchmark, plan.train.eval_batch)
     way = replicas(plan.front.seeds)
     seed = jax.ShapeDtypeStruct((), np.int32)
@@ -163,6 +188,9 @@ def compile_programs(plan: Plan, name: str) -> Programs:
         first=way.place(jax.tree.map(lambda *leaves: np.stack(leaves), *states)),
         advance=way.compile(trainer.advance, state, seed, seed),
         curves=way.compile(lambda state, seed: flow(state.params, seed), state, seed),
+        levels=way.compile(lambda state, seed: levels(state.params, seed), state, seed)
+        if plan.train.flow_every
+        else None,
         profile=measure
         and way.compile(lambda state, seed: measure(state.params, seed), state, seed),
         text=writer(net, plan.benchmark) if plan.benchmark.spells else None,

@@ -43,6 +43,7 @@ class Model(nnx.Module):
     Attributes:
       cell: all layers as one cell, for those who look at the network.
       layer: the same, layer by layer, for those who run it: that is faster.
+      cells: of each layer, the one nearest to the input first.
       recurrent: parameters of both.
       readout: `H -> O` linear layer.
     """
@@ -61,6 +62,7 @@ class Model(nnx.Module):
         changed = [precision.change(cell) for cell in cells]
         self.cell = nnx.static(recur.deep(changed))
         self.layer = nnx.static(_layer(changed))
+        self.cells = nnx.static(tuple(changed))
         self.dtype = precision.recurrent
         self.input_size = input_size
         self.recurrent = nnx.data(jax.tree.map(nnx.Param, params))

@@ -24,6 +24,10 @@ CAPTIONS = {
         "Gradient flow while training, above what was learnt, on one time axis: does the "
         "gradient open before the loss falls?"
     ),
+    "gates_training": (
+        "Gates while training: their mean, how often they are open or closed, and after how "
+        "many steps half of what a unit carries is left if they stay as they are."
+    ),
 }
 
 

@@ -29,7 +29,7 @@ DECADES = 7.0
 
 def draw(plan: Plan, run: Run) -> None:
     """Write the figure and its CSV, if gradient flow was recorded."""
-    found = {cell: r for cell in plan.cells if (r := recorded(run.flow, cell)) is not None}
+    found = {cell: r for cell in plan.cells if (r := recorded(run.flow, cell)).curves}
     if not found:
         return
     leaves = list(dict.fromkeys(leaf for r in found.values() for leaf in r.curves))

@@ -104,6 +104,16 @@ def test_without_carry_and_in_a_new_epoch_the_state_is_the_first(book, tmp_path)
     assert abs(stretch.loss[1:11] - stretch.loss[0]).min() > 1e-6
 
 
+def test_each_part_of_the_text_gives_its_end_to_validation():
+    text = Text("".join("abcdefg"[i] for i in IDS), "t", "-")
+    train, valid, symbols, _ = split(text, CharLM(chunk=5, validation=0.2, parts=4))
+    assert symbols == tuple("abcdefg")
+    # Four parts of 25; what is left over belongs to none.
+    parts = IDS[:100].reshape(4, 25)
+    np.testing.assert_array_equal(train, parts[:, :20].ravel())
+    np.testing.assert_array_equal(valid, parts[:, 20:].ravel())
+
+
 def test_ngrams_are_what_counting_by_hand_gives():
     train, valid = IDS[:80], IDS[80:]
     found = ngrams.baselines(train, valid, 7)

@@ -245,7 +245,7 @@ def test_products_written_in_other_ways(step, batch):
 
 def test_the_rule_of_auto():
     chunked, hoisted, scan = (recur.engines.ENGINES[n] for n in ("chunked", "hoisted", "scan"))
-    assert choose("cpu", 100, (20,), 1000) is chunked
+    assert choose("cpu", 100, (20,), 9) is choose("cpu", 100, (2,), 9) is chunked
     assert choose("cpu", 3, (20,), 1000) is scan
     assert choose("gpu", 100, (20,), 1000) is choose("gpu", 100, (1,), 1000) is scan
     assert choose("cpu", 100, (1,), 40_000) is choose("cpu", 100, (1, 1), 9) is hoisted

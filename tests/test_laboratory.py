@@ -120,6 +120,29 @@ def test_a_trained_network_has_the_lag_curves_of_its_run(trained, tmp_path):
     assert sorted(path.name for path in lab.iterdir())[0] == "lags.csv"
 
 
+def test_each_layer_has_its_own_parts(fresh, tmp_path):
+    lab = tmp_path / "lab"
+    flags = "--cells=lstm", "--model.layers=2", "--lab.batch=2", "--lab.analyses=parts"
+    assert main([*FRESH, *flags, f"--workdir={lab}"]) == 0
+    panel = {"panel": "h of each layer", "seed": 1}
+    found = {
+        (layer, kind): numbers(lab / "parts.csv", curve=f"layer {layer} {kind}", **panel)
+        for layer in (1, 2)
+        for kind in ("total", "direct", "recurrent")
+    }
+    # Above the last layer there is the loss alone, of the last step.
+    whole = numbers(lab / "parts.csv", panel="states", curve="h total", seed=1)
+    np.testing.assert_allclose(found[2, "total"], whole, rtol=1e-5)
+    assert np.isneginf(found[2, "direct"][:-1]).all()
+    # What a lower layer hands up it does at every step.
+    assert np.isfinite(found[1, "direct"]).all()
+    for layer in (1, 2):
+        assert found[layer, "direct"][-1] == found[layer, "total"][-1]
+        assert np.isneginf(found[layer, "recurrent"][-1])
+        assert np.isfinite(found[layer, "recurrent"][:-1]).all()
+    assert not lines_of(fresh / "parts.csv", panel="h of each layer")
+
+
 def test_a_loss_of_all_steps_is_the_sum_over_them():
     plan = make_plan({"cells": "lstm", "model.hidden": 3, "copy_memory.lag": 4, "seeds": 1})
     (last,) = probes(plan, Lab(loss="last", batch=2), None)

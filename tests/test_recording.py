@@ -5,11 +5,13 @@ import itertools
 import json
 import shutil
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import runs, training_figure
+from experiments.gate_levels import LEVELS, SEQUENCES, make_levels
 from experiments.journal import Journal
 from experiments.lag_curves import make_curves
 from experiments.mirrors import NoMirror
@@ -17,7 +19,9 @@ from experiments.model import network
 from experiments.plan import make_plan
 from experiments.progress import Progress
 from experiments.recording import Recorded, Recorder, recorded
-from experiments.train import make_trainer
+from experiments.train import keys_of, make_trainer
+from recur import flow
+from recur.cells import CELLS
 from tests.test_runs import Killed, killed_at, run
 
 
@@ -113,6 +117,89 @@ def test_the_figure_and_its_csv_are_in_the_report(whole):
     assert 'alt="flow training"' in (whole / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    """A run of two cells with gates and one without."""
+    path = tmp_path_factory.mktemp("gated") / "run"
+    assert run(path, FLOW, "--cells=lstm,gru,rnn", "--lstm.forget_bias=2") == 0
+    return path
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_gates_of_a_row_are_those_of_the_state_at_that_step(gated, cell):
+    plan = make_plan(json.loads((gated / "config.json").read_text())["settings"])
+    net = network(plan.cells[cell], plan.benchmark)
+    trainer = make_trainer(net, plan.benchmark, plan.train)
+    rows = [r for r in journal_of(gated).read() if r["cell"] == cell and r["seed"] == 1]
+    state = trainer.init(jnp.int32(1))
+    for row in rows:
+        while state.step < row["step"]:
+            state, _ = trainer.advance(state, jnp.int32(1), state.step + 1)
+        model = net.bind(state.params)
+        xs = plan.benchmark.batch(keys_of(jnp.int32(1)).flow, SEQUENCES).inputs
+        found = flow.gates(model.cell, model.cell_params(), xs)
+        assert row["gates"].keys() == found.values.keys() and row["gates"]
+        for name, values in found.values.items():
+            values = np.asarray(values)
+            wanted = [values.mean(), (values < 0.1).mean(), (values > 0.9).mean()]
+            np.testing.assert_allclose(row["gates"][name], wanted, atol=1e-4)
+        leaf, kept = {"lstm": ("c", "forget"), "gru": ("h", "update")}[cell]
+        kept = np.asarray(found.values[kept])
+        kept = kept if cell == "lstm" else 1 - kept
+        halves = np.log(0.5) / np.log(kept).mean((0, 1))
+        np.testing.assert_allclose(row["half_life"][leaf], np.median(halves), rtol=1e-3)
+        constants = np.median(1 / (1 - kept))
+        np.testing.assert_allclose(row["time_constant"][leaf], constants, rtol=1e-3)
+    assert [row["step"] for row in rows] == [0, 2, 4, 6]
+    assert len({json.dumps(row["gates"]) for row in rows}) == 4
+
+
+def test_what_a_cell_has_not_is_left_out(gated):
+    rows = [row for row in journal_of(gated).read() if row["cell"] == "rnn"]
+    assert rows and all(row["gates"] == {} for row in rows)
+    assert all(row["half_life"] == {"h": 0.0} for row in rows)
+
+
+def test_the_figure_of_the_gates_and_its_csv(gated, whole):
+    with (gated / "figures/gates_training.csv").open() as file:
+        lines = [tuple(row.values()) for row in csv.DictReader(file)]
+    for row in journal_of(gated).read():
+        for gate, level in row["gates"].items():
+            for name, value in zip(LEVELS, level, strict=True):
+                start = row["cell"], str(row["seed"]), str(row["step"]), "gates"
+                assert (*start, f"{gate} {name}", f"{value:.6g}") in lines
+    assert not [line for line in lines if line[0] == "rnn"]
+    assert 'alt="gates training"' in (gated / "report.html").read_text()
+    assert not list((whole / "figures").glob("gates_training*"))
+
+
+def test_what_is_kept_for_ever_has_no_end(tmp_path):
+    journal = journal_of(tmp_path)
+    measured = {
+        "log10_norm": {"h": np.zeros((1, 2))},
+        "half_life": {"c": np.array([np.inf])},
+    }
+    Recorder("lstm", 5, lambda states: states, journal).record(5, measured)
+    (row,) = journal.read()
+    assert row["half_life"] == {"c": None}
+    found = recorded(journal, "lstm", "half_life", absent=np.inf)
+    np.testing.assert_array_equal(found.curves["c"], [[np.inf]])
+    assert recorded(journal, "lstm", "gates").curves == {}
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_every_cell_has_levels(name):
+    task = make_plan({"copy_memory.lag": 3}).benchmark
+    net = network(CELLS[name](4), task)
+    params = net.init(jax.random.key(0))
+    found = jax.jit(make_levels(net, task))(params, jnp.int32(0))
+    for level in found["gates"].values():
+        mean, closed, opened = level
+        assert 0 < mean < 1 and 0 <= closed + opened <= 1
+    assert found["half_life"].keys() == found["time_constant"].keys()
+    assert all(value >= 0 for value in found["half_life"].values())
+
+
 def test_without_the_flag_nothing_is_recorded(tmp_path):
     path = tmp_path / "run"
     assert run(path) == 0
@@ -124,7 +211,7 @@ def test_without_the_flag_nothing_is_recorded(tmp_path):
 def test_an_exact_zero_stays_one(tmp_path):
     journal = journal_of(tmp_path)
     curves = {"h": np.array([[0.5, -1.25]]), "c": np.array([[-np.inf, -3.0]])}
-    Recorder("lstm", 5, lambda states: states, journal).record(10, curves)
+    Recorder("lstm", 5, lambda states: {"log10_norm": states}, journal).record(10, curves)
     line = journal.path.read_text()
     assert json.loads(line)["log10_norm"] == {"h": [0.5, -1.25], "c": [None, -3.0]}
     found = recorded(journal, "lstm")
@@ -134,7 +221,8 @@ def test_an_exact_zero_stays_one(tmp_path):
 
 def test_only_every_so_many_steps_are_recorded(tmp_path):
     journal = journal_of(tmp_path)
-    recorder = Recorder("rnn", 5, lambda step: {"h": np.array([[step]])}, journal)
+    measure = lambda step: {"log10_norm": {"h": np.array([[step]])}}
+    recorder = Recorder("rnn", 5, measure, journal)
     for step in range(12):
         recorder.record(step, float(step))
     assert [row["step"] for row in journal.read()] == [0, 5, 10]

@@ -6,9 +6,10 @@
     python -m experiments --benchmark=char_lm --char_lm.text=PATH
     python -m experiments.sample --run=RUN --prompt=The --temperature=0.8
 
-The last part of the text is for validation, all of it at every evaluation. Training reads
-`train.batch` streams side by side, chunk by chunk; the state goes on from chunk to chunk,
-gradient does not. Where all streams have ended they begin again, from the initial state.
+The last part of the text, or with `char_lm.parts` the end of each of so many parts of it, is
+for validation, all of it at every evaluation. Training reads `train.batch` streams side by
+side, chunk by chunk; the state goes on from chunk to chunk, gradient does not. Where all
+streams have ended they begin again, from the initial state.
 
 Chance: a predictor without memory sees one character, so it is the bigram. Uniform,
 unigram and trigram predictors, counted on the training part, are in `references`.
@@ -56,7 +57,9 @@ class CharLM:
       text: `python_docs`, the documentation inside every Python; `tiny_shakespeare`,
         `war_and_peace`, `truyen_kieu`; or the path of a file.
       encoding: of a file of yours.
-      validation: the share of the text, at its end, that is for validation.
+      validation: the share of the text that is for validation.
+      parts: the text is cut into so many of equal length, and the end of each is for
+        validation: 1 is the contiguous split, `train.batch` nearly that of char-rnn.
       chunk: T, over which gradient goes back [steps].
       layout: `streams` are contiguous and in order; `windows` begin anywhere.
       carry: whether the state goes on from chunk to chunk of a stream.
@@ -65,12 +68,13 @@ class CharLM:
     text: str = "python_docs"
     encoding: str = "utf-8"
     validation: float = 0.1
+    parts: int = 1
     chunk: int = 50
     layout: Literal["streams", "windows"] = "streams"
     carry: bool = True
 
     def __post_init__(self):
-        check_at_least(1, chunk=self.chunk)
+        check_at_least(1, chunk=self.chunk, parts=self.parts)
         if not 0 < self.validation < 1:
             raise ValueError(f"validation must be between 0 and 1, got {self.validation}")
         if not self.text:
@@ -161,26 +165,29 @@ def split(
     """
     characters = text.characters
     count = len(characters)
-    place = int((1 - config.validation) * count)
-    known = sorted(set(characters[:place]))
+    length = count // config.parts
+    place = int((1 - config.validation) * length)
+    parts = [characters[i * length :][:length] for i in range(config.parts)]
+    train, valid = ("".join(part[cut] for part in parts) for cut in np.s_[:place, place:])
+    known = sorted(set(train))
     if not count:
         raise ValueError(f"text={text.source} is empty: name another")
-    if place <= config.chunk or count - place < 2:
+    if len(train) <= config.chunk or len(valid) < 2:
         raise ValueError(
             f"text={text.source} has {count} characters, too few for chunks of "
-            f"{config.chunk}: choose a longer text, or --char_lm.chunk below {place}"
+            f"{config.chunk}: choose a longer text, or --char_lm.chunk below {len(train)}"
         )
     if len(known) < 2:
         raise ValueError(
             f"text={text.source} has one symbol, {known[0]!r}: there is nothing to predict"
         )
-    strangers = [c for c in characters[place:] if c not in set(known)]
+    strangers = [c for c in valid if c not in set(known)]
     symbols = (*known, UNKNOWN) if strangers and UNKNOWN not in known else tuple(known)
     number = {symbol: index for index, symbol in enumerate(symbols)}
-    ids = np.array([number.get(c, number.get(UNKNOWN, 0)) for c in characters])
+    ids = lambda part: np.array([number.get(c, number.get(UNKNOWN, 0)) for c in part])
     notes = [
-        f"text {text.source}, sha256 {text.sha256}: {place:,} characters to train on, "
-        f"{count - place:,} to validate, {len(known)} symbols"
+        f"text {text.source}, sha256 {text.sha256}: {len(train):,} characters to train on, "
+        f"{len(valid):,} to validate, {len(known)} symbols"
     ]
     if strangers:
         names = ", ".join(repr(c) for c in sorted(set(strangers))[:9])
@@ -188,7 +195,7 @@ def split(
             f"{len(strangers)} characters of the validation part are not in the training "
             f"part ({names}); they are read and counted as {UNKNOWN!r}"
         )
-    return ids[:place], ids[place:], symbols, tuple(notes)
+    return ids(train), ids(valid), symbols, tuple(notes)
 
 
 def _in_order(train: np.ndarray, config: CharLM, size: int):

@@ -6,7 +6,8 @@
 An LSTM of 128 units, lag 500, batches of 20, Adam: the train steps of the bench, drawing
 its batches on the device. `recur` takes all seeds at once, the Flax model, with the same
 readout, optimizer and batches, one run after the other. Then what it costs to record the
-gradient flow every 50 steps, for the cells of the default run. Two minutes on two cores.
+gradient flow and the gates every 50 steps, for the cells of the default run. Two minutes on
+two cores.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ import recur
 from experiments import backend
 from experiments.benchmark import Benchmark
 from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
+from experiments.gate_levels import make_levels
 from experiments.lag_curves import make_curves
 from experiments.model import Network, network
 from experiments.plan import make_plan
@@ -100,15 +102,16 @@ def together(seeds: int, lag: int, hidden: int, steps: int, rounds: tuple[int, i
 
 
 def recording(name: str, rounds: tuple[int, int]) -> str:
-    """What a record of the gradient flow takes of `EVERY` steps of the default run."""
+    """What a record of gradient flow and gates takes of `EVERY` steps of the default run."""
     plan = make_plan({"cells": name, "seeds": 1})
     train = Train(
         steps=EVERY, batch=plan.train.batch, eval_every=EVERY, checkpoint_every=EVERY
     )
     net = network(plan.cells[name], plan.benchmark)
     curves = make_curves(net, plan.benchmark, plan.train.flow_batch)
+    levels = make_levels(net, plan.benchmark)
     given = net.init(jax.random.key(0)), np.int32(0)
-    record = jax.jit(curves).lower(*given).compile()
+    record = jax.jit(lambda *given: (curves(*given), levels(*given))).lower(*given).compile()
     calls = {
         "steps": training(net, plan.benchmark, train, 1),
         "record": lambda: jax.block_until_ready(record(*given)),
