@@ -179,8 +179,7 @@ def compile_programs(plan: Plan, name: str) -> Programs:
     way = replicas(plan.front.seeds)
     seed = jax.ShapeDtypeStruct((), np.int32)
     state = jax.eval_shape(trainer.init, seed)
-    # Not side by side: two QR factorisations, of orthogonal initialisers, at the same time
-    # wait for each other's threads for ever (jaxlib 0.10 on two cores).
+    # Not under vmap: a QR of several matrices waits for threads that other cells keep busy.
     init = jax.jit(trainer.init)
     states = [jax.device_get(init(np.int32(i))) for i in range(plan.front.seeds)]
     return Programs(

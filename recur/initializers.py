@@ -20,7 +20,9 @@ Initializer: TypeAlias = Callable[[jax.Array, tuple[int, int], int], jax.Array]
 
 def _blockwise(draw: Callable[[jax.Array, tuple[int, int]], jax.Array]) -> Initializer:
     def initialize(key, shape, blocks):
-        drawn = jax.vmap(lambda key: draw(key, shape))(jax.random.split(key, blocks))
+        # Not vmap: of several matrices at once jaxlib's QR waits, in a thread of the pool
+        # that computes, for others of the pool, and while these are busy for ever.
+        drawn = jax.lax.map(lambda key: draw(key, shape), jax.random.split(key, blocks))
         return drawn.swapaxes(0, 1).reshape(shape[0], -1)
 
     return initialize

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 import recur
 from recur import initializers
@@ -69,3 +70,27 @@ def test_gate_biases_start_where_they_are_told():
 def test_chrono_refuses_a_memory_shorter_than_its_law():
     with pytest.raises(ValueError, match="must be >= 2 steps, got 1"):
         initializers.chrono(jax.random.key(0), 4, 1)
+
+
+def factorised(jaxpr):
+    """The shapes of all matrices that are factorised, in loops and calls too."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name in ("geqrf", "qr", "householder_product"):
+            yield eqn.invars[0].aval.shape
+        for inner in jaxprs_in_params(eqn.params):
+            yield from factorised(inner)
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "fused_orthogonal"])
+def test_no_two_matrices_are_factorised_at_once(name):
+    """jaxlib would wait for the threads that other programs keep busy, perhaps for ever."""
+    draw = lambda key: INITIALIZERS[name](key, (6, 6), BLOCKS)
+    shapes = list(factorised(jax.make_jaxpr(draw)(jax.random.key(0)).jaxpr))
+    assert shapes and all(len(shape) == 2 for shape in shapes)
+
+
+def test_an_orthogonal_matrix_is_that_of_its_key():
+    keys = jax.random.split(jax.random.key(7), BLOCKS)
+    drawn = np.split(np.asarray(initializers.orthogonal(jax.random.key(7), (8, 8), 3)), 3, 1)
+    for key, block in zip(keys, drawn, strict=True):
+        np.testing.assert_array_equal(block, jax.nn.initializers.orthogonal()(key, (8, 8)))
