@@ -32,9 +32,8 @@ def make_levels(
     Returns:
       `(params, seed) -> {"gates": {gate: [3], LEVELS}, "time_constant": {leaf: steps},
       "half_life": {leaf: steps}}`. With f what a unit keeps of itself at a step, all gates
-      held fixed, a time constant is the median of 1 / (1 - f) over steps and units, a
-      half-life the median over units of ln 2 / -mean ln f. Quantities that a cell does not
-      have are empty.
+      held fixed, a time constant is the median over units of 1 / (1 - mean f), a half-life
+      that of ln 2 / -mean ln f. Quantities that a cell does not have are empty.
     """
 
     def levels(params, seed):
@@ -45,7 +44,7 @@ def make_levels(
         kept = by_leaf(found.retention)
         return {
             "gates": {name: _level(values) for name, values in found.values.items()},
-            "time_constant": {n: jnp.median(flow.time_constant(f)) for n, f in kept.items()},
+            "time_constant": {n: _time_constant(f) for n, f in kept.items()},
             "half_life": {n: jnp.median(flow.memory_horizon(f)) for n, f in kept.items()},
         }
 
@@ -55,3 +54,8 @@ def make_levels(
 def _level(values: jax.Array) -> jax.Array:
     closed, opened = flow.saturation(values)
     return jnp.stack([values.mean(), closed.mean(), opened.mean()])
+
+
+def _time_constant(kept: jax.Array) -> jax.Array:
+    by_unit = kept.reshape(-1, kept.shape[-1]).mean(0)
+    return jnp.median(flow.time_constant(by_unit))

@@ -148,7 +148,7 @@ def test_the_gates_of_a_row_are_those_of_the_state_at_that_step(gated, cell):
         kept = kept if cell == "lstm" else 1 - kept
         halves = np.log(0.5) / np.log(kept).mean((0, 1))
         np.testing.assert_allclose(row["half_life"][leaf], np.median(halves), rtol=1e-3)
-        constants = np.median(1 / (1 - kept))
+        constants = np.median(1 / (1 - kept.mean((0, 1))))
         np.testing.assert_allclose(row["time_constant"][leaf], constants, rtol=1e-3)
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert len({json.dumps(row["gates"]) for row in rows}) == 4
