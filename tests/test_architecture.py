@@ -43,6 +43,7 @@ HOMES = {
         "experiments/comparison_figure.py",
         "experiments/drawing.py",
         "experiments/figures.py",
+        "experiments/gates_figure.py",
         "experiments/gradient_flow/figure.py",
         "experiments/horizon.py",
         "experiments/profile_figure.py",
