@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from experiments import figures
-from experiments.drawing import COLOURS, STYLE, band, save, write_csv
+from experiments.drawing import STYLE, band, colours, save, write_csv
 from experiments.gate_levels import LEVELS
 from experiments.plan import Plan
 from experiments.recording import Recorded, recorded
@@ -64,8 +64,7 @@ def figure_of(plan: Plan, found: Found) -> Figure:
     width = 1.2 + 3.2 * len(found)
     figure = Figure(figsize=(width, 6.0), layout="constrained")
     grid = figure.subplots(3, len(found), sharex="col", sharey="row", squeeze=False)
-    names = list(dict.fromkeys(n for of in found.values() for n in of["gates"].curves))
-    colours = dict(zip(names, (*COLOURS[2:], *COLOURS[:2]), strict=False))
+    shades = colours(dict.fromkeys(n for of in found.values() for n in of["gates"].curves))
     for column, (cell, of) in zip(grid.T, found.items(), strict=True):
         name, _, rest = figures.label(cell, plan).partition(": ")
         column[0].set_title(f"{name}\n{textwrap.fill(rest, 70)}", fontsize=6)
@@ -73,9 +72,9 @@ def figure_of(plan: Plan, found: Found) -> Figure:
         style = "-" if len(steps) > 1 else "."
         for gate, values in of["gates"].curves.items():
             mean, closed, opened = np.moveaxis(values, -1, 0)
-            band(column[0], steps, mean, colours[gate], style)
-            band(column[1], steps, opened, colours[gate], style)
-            band(column[1], steps, closed, colours[gate], ":")
+            band(column[0], steps, mean, shades[gate], style)
+            band(column[1], steps, opened, shades[gate], style)
+            band(column[1], steps, closed, shades[gate], ":")
         _half_lives(column[2], of["half_life"], style)
         column[2].axhline(plan.benchmark.steps, color="0.3", linewidth=0.8, linestyle="--")
         column[2].set_xlabel("training step")
@@ -88,7 +87,7 @@ def figure_of(plan: Plan, found: Found) -> Figure:
     ):
         ax.set_ylabel(text)
     figure.suptitle(textwrap.fill(figures.task(plan), int(17 * width)), fontsize=7)
-    _legend(figure, plan, colours)
+    _legend(figure, plan, shades)
     return figure
 
 
@@ -100,8 +99,8 @@ def _half_lives(ax: Any, record: Recorded, style: str) -> None:
     ax.set_yscale("log")
 
 
-def _legend(figure: Figure, plan: Plan, colours: Mapping[str, str]) -> None:
-    lines = [Line2D([], [], color=c, label=name) for name, c in colours.items()]
+def _legend(figure: Figure, plan: Plan, shades: Mapping[str, Any]) -> None:
+    lines = [Line2D([], [], color=c, label=name) for name, c in shades.items()]
     ways = [
         Line2D([], [], color="0.3", label="open: above 0.9"),
         Line2D([], [], color="0.3", linestyle=":", label="closed: below 0.1"),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import runs, training_figure
+from experiments import gates_figure, runs, training_figure
 from experiments.gate_levels import LEVELS, SEQUENCES, make_levels
 from experiments.journal import Journal
 from experiments.lag_curves import make_curves
@@ -171,6 +171,21 @@ def test_the_figure_of_the_gates_and_its_csv(gated, whole):
     assert not [line for line in lines if line[0] == "rnn"]
     assert 'alt="gates training"' in (gated / "report.html").read_text()
     assert not list((whole / "figures").glob("gates_training*"))
+
+
+def test_the_figure_has_a_colour_for_each_gate_however_many():
+    gates = {f"gate {i}": np.full((2, 3, 3), 0.1 * i) for i in range(9)}
+    steps = np.array([0, 50, 100])
+    found = {
+        "lstm": {
+            "gates": Recorded(steps, gates),
+            "half_life": Recorded(steps, {"c": np.full((2, 3), np.inf)}),
+        }
+    }
+    figure = gates_figure.figure_of(make_plan({"seeds": 2}), found)
+    figure.draw_without_rendering()
+    shades = {str(line.get_color()) for line in figure.axes[0].lines}
+    assert len(shades) == len(gates)
 
 
 def test_what_is_kept_for_ever_has_no_end(tmp_path):

@@ -13,7 +13,7 @@ Chance: a predictor without memory knows where the pattern is due and nothing of
 it was, so its mean loss is K ln S / (lag + 2K) and its recall accuracy 1 / S, for S
 symbols. With the ten symbols of the papers that is 10 ln 8 / (T + 20).
 
-Time and numbers to expect are in BUILD.md, "What each figure costs".
+Time and numbers to expect are in BUILD.md, "Figures".
 
 Paper: Hochreiter & Schmidhuber 1997; layout `arjovsky`: Arjovsky, Shah & Bengio,
 "Unitary evolution recurrent neural networks", 2016; layout `locuslab`: Bai, Kolter &
