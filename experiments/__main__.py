@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments import flags, runs, sweeps
-from experiments.data.files import data_directory
-from experiments.listing import listing
-from experiments.plan import Plan, make_plan
-from experiments.refusal import Refusal
+from experiments.benchmarks.data.files import data_directory
+from experiments.config.errors import Refusal
+from experiments.launch import flags, sweeps
+from experiments.launch.listing import listing
+from experiments.launch.plan import Plan, make_plan
+from experiments.runs import directory as runs
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,7 +67,7 @@ def _sweep(
                 status = max(status, _run(plan, directory))
             if status > 2:
                 return status
-        from experiments import horizon
+        from experiments.reporting import sweep_report as horizon
 
         horizon.write(path, list(points))
         print(f"sweep: {path / runs.REPORT}")
@@ -75,9 +76,11 @@ def _sweep(
 
 def _run(plan: Plan, directory: runs.Run) -> int:
     # flax, orbax and matplotlib take seconds to import: a refusal must not wait for them.
-    from experiments import backend, bench, summary
-    from experiments.interrupts import Interrupted
-    from experiments.progress import Progress
+    from experiments import run as bench
+    from experiments.reporting import summary
+    from experiments.training import compile_cache as backend
+    from experiments.training.interrupts import Interrupted
+    from experiments.training.progress import Progress
 
     backend.prepare()
     progress = Progress(plan.cells, plan.train)

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import flags, runs
-from experiments.bootstrap import estimate, words
-from experiments.refusal import Refusal
+from experiments.config.errors import Refusal
+from experiments.launch import flags
+from experiments.reporting.intervals import estimate, words
+from experiments.runs import directory as runs
 
 
 DOOR = flags.Door(
@@ -103,10 +104,10 @@ def read(path: Path) -> Finished:
 def write(path: Path, found: Sequence[Finished]) -> None:
     """The report, the table as CSV and the figure."""
     # matplotlib takes seconds to import: a refusal must not wait for it.
-    from experiments import page
-    from experiments.atomic import write_whole
-    from experiments.comparison_figure import draw
-    from experiments.drawing import write_csv
+    from experiments.reporting import page
+    from experiments.reporting.comparison_figure import draw
+    from experiments.reporting.drawing import write_csv
+    from experiments.runs.atomic import write_whole
 
     path.mkdir(parents=True, exist_ok=True)
     head, *lines = table(found)

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import flags, runs
-from experiments.data.files import data_directory
-from experiments.plan import Plan, construct, make_plan
-from experiments.refusal import Refusal, check_at_least, check_known
+from experiments.benchmarks.data.files import data_directory
+from experiments.config.errors import Refusal, check_at_least, check_known
+from experiments.launch import flags
+from experiments.launch.plan import Plan, construct, make_plan
+from experiments.runs import directory as runs
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _plan(run: Path, data: Path) -> Plan:
 
 
 def _prompt(plan: Plan, writing: Writing) -> list[int]:
-    from experiments.writing import as_ids
+    from experiments.networks.generation import as_ids
 
     if writing.cell:
         check_known("--cell", writing.cell, plan.cells)
@@ -118,7 +119,7 @@ def _written(plan: Plan, writing: Writing, run: Path, prompt: Sequence[int]) -> 
 
     from experiments.gradient_flow.settings import Lab
     from experiments.gradient_flow.subjects import probes
-    from experiments.writing import Manner, write
+    from experiments.networks.generation import Manner, write
 
     name = writing.cell or next(iter(plan.cells))
     one = plan._replace(cells={name: plan.cells[name]})

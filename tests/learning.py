@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from experiments.model import network
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.config.settings import Train
+from experiments.networks.sequence import network
+from experiments.training.trainer import make_trainer
 from recur.cells import CELLS
 
 

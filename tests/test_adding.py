@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import mean_loss
-from experiments.benchmarks.adding import Adding, adding
+from experiments.benchmarks.base import mean_loss
+from experiments.benchmarks.memory.adding import Adding, adding
 from tests.learning import learned
 
 

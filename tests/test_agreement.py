@@ -9,14 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import mean_loss
-from experiments.benchmarks.agreement import (
-    Agreement,
-    agreement,
-    sentences,
-    theory_of,
-)
-from experiments.data.grammar import (
+from experiments.benchmarks.base import mean_loss
+from experiments.benchmarks.data.grammar import (
     ADVERBS,
     CUE,
     DISTRACTORS,
@@ -25,9 +19,15 @@ from experiments.data.grammar import (
     PREPOSITIONS,
     make_grammar,
 )
-from experiments.model import network
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.benchmarks.text.agreement import (
+    Agreement,
+    agreement,
+    sentences,
+    theory_of,
+)
+from experiments.config.settings import Train
+from experiments.networks.sequence import network
+from experiments.training.trainer import make_trainer
 from recur.cells import CELLS
 
 

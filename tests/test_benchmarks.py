@@ -7,13 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import Batch, accuracy, mean_loss, only_last, weighted_mean
-from experiments.model import network
-from experiments.plan import make_plan
-from experiments.refusal import Refusal
-from experiments.registry import BENCHMARKS
-from experiments.settings import Train
-from experiments.train import in_parts, keys_of, make_trainer
+from experiments.benchmarks.base import (
+    Batch,
+    accuracy,
+    mean_loss,
+    only_last,
+    weighted_mean,
+)
+from experiments.benchmarks.registry import BENCHMARKS
+from experiments.config.errors import Refusal
+from experiments.config.settings import Train
+from experiments.launch.plan import make_plan
+from experiments.networks.sequence import network
+from experiments.training.trainer import in_parts, keys_of, make_trainer
 from recur.cells import CELLS
 
 

@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import mean_loss
-from experiments.benchmarks.char_lm import UNKNOWN, CharLM, char_lm, split
-from experiments.data import ngrams
-from experiments.data.corpora import INSIDE, Text, read_text
-from experiments.data.files import data_directory
-from experiments.data.stream import in_rows, streams, windows
-from experiments.model import network
-from experiments.refusal import Refusal
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.benchmarks.base import mean_loss
+from experiments.benchmarks.data import ngrams
+from experiments.benchmarks.data.corpora import INSIDE, Text, read_text
+from experiments.benchmarks.data.files import data_directory
+from experiments.benchmarks.data.stream import in_rows, streams, windows
+from experiments.benchmarks.text.char_lm import UNKNOWN, CharLM, char_lm, split
+from experiments.config.errors import Refusal
+from experiments.config.settings import Train
+from experiments.networks.sequence import network
+from experiments.training.trainer import make_trainer
 from recur.cells import CELLS
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from experiments.checkpoint import Checkpoints, digests, named_leaves
-from experiments.refusal import Refusal
-from experiments.train import TrainState
+from experiments.config.errors import Refusal
+from experiments.runs.checkpoint import Checkpoints, digests, named_leaves
+from experiments.training.trainer import TrainState
 
 
 STATE = TrainState(

@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from experiments.bootstrap import estimate, words
 from experiments.compare import main, read, table
+from experiments.reporting.intervals import estimate, words
 from tests.test_runs import run
 
 

@@ -8,7 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory, delayed, layout
+from experiments.benchmarks.memory.copy_memory import (
+    CopyMemory,
+    copy_memory,
+    delayed,
+    layout,
+)
 
 
 SMALL = CopyMemory(lag=4, pattern=2, symbols=3)

@@ -6,10 +6,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from experiments.data import files
-from experiments.data.files import Named, content, data_directory
-from experiments.data.mnist import FILES, parse_idx, read_mnist
-from experiments.refusal import Refusal
+from experiments.benchmarks.data import files
+from experiments.benchmarks.data.files import Named, content, data_directory
+from experiments.benchmarks.data.mnist import FILES, parse_idx, read_mnist
+from experiments.config.errors import Refusal
 
 
 WORDS = b"the words of a file"

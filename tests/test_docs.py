@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from experiments import flags
 from experiments.__main__ import main
-from experiments.flags import flagfile
+from experiments.config.errors import Refusal
 from experiments.gradient_flow.__main__ import DOOR
-from experiments.plan import make_plan
-from experiments.refusal import Refusal
+from experiments.launch import flags
+from experiments.launch.flags import flagfile
+from experiments.launch.plan import make_plan
+from experiments.launch.sweeps import points
 from experiments.results.__main__ import tables
-from experiments.sweeps import points
 from recur.cells import CELLS
 from tests.test_runs import TINY
 

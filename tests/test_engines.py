@@ -9,7 +9,7 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 import recur
-from experiments import memory
+from experiments.speed import memory
 from recur.engines.auto import choose
 from recur.engines.dependence import Kind, depends
 from tests import equivalence

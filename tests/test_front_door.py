@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from experiments import flags
 from experiments.__main__ import main
-from experiments.plan import all_options, make_plan
-from experiments.refusal import Refusal
-from experiments.registry import BENCHMARKS
+from experiments.benchmarks.registry import BENCHMARKS
+from experiments.config.errors import Refusal
+from experiments.launch import flags
+from experiments.launch.plan import all_options, make_plan
 from recur.cells import CELLS
 
 

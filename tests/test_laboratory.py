@@ -15,8 +15,8 @@ from experiments.gradient_flow.analyses import ANALYSES
 from experiments.gradient_flow.panel import HEAD, Lines, Map, rows
 from experiments.gradient_flow.settings import Lab
 from experiments.gradient_flow.subjects import probes
-from experiments.lag_curves import by_leaf
-from experiments.plan import make_plan
+from experiments.launch.plan import make_plan
+from experiments.training.lag_curves import by_leaf
 from recur import flow
 from tests.test_external_cells import CELL
 from tests.test_runs import TINY

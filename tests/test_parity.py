@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import mean_loss
-from experiments.benchmarks.parity import Parity, parity
-from experiments.model import network
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.benchmarks.base import mean_loss
+from experiments.benchmarks.memory.parity import Parity, parity
+from experiments.config.settings import Train
+from experiments.networks.sequence import network
+from experiments.training.trainer import make_trainer
 from recur.cells import CELLS
 
 

@@ -4,16 +4,16 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks.pixel_mnist import (
+from experiments.benchmarks.data.files import data_directory
+from experiments.benchmarks.data.mnist import read_mnist
+from experiments.benchmarks.vision.pixel_mnist import (
     DEVIATION,
     MEAN,
     PERMUTATION_SEED,
     PixelMNIST,
     pixel_mnist,
 )
-from experiments.data.files import data_directory
-from experiments.data.mnist import read_mnist
-from experiments.refusal import Refusal
+from experiments.config.errors import Refusal
 from tests.learning import learned
 
 

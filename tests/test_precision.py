@@ -7,10 +7,10 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 import recur
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.model import PRECISIONS, network
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
+from experiments.config.settings import Train
+from experiments.networks.sequence import PRECISIONS, network
+from experiments.training.trainer import make_trainer
 
 
 T, B, I, H = 7, 3, 4, 5

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks.delayed_recall import DelayedRecall, delayed_recall
-from experiments.benchmarks.hello import Hello, hello
-from experiments.benchmarks.temporal_order import TemporalOrder, temporal_order
+from experiments.benchmarks.memory.delayed_recall import DelayedRecall, delayed_recall
+from experiments.benchmarks.memory.temporal_order import TemporalOrder, temporal_order
+from experiments.benchmarks.text.hello import Hello, hello
 from tests.learning import learned
 
 

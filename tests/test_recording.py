@@ -10,16 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import gates_figure, runs, training_figure
-from experiments.gate_levels import LEVELS, SEQUENCES, make_levels
-from experiments.journal import Journal
-from experiments.lag_curves import make_curves
-from experiments.mirrors import NoMirror
-from experiments.model import network
-from experiments.plan import make_plan
-from experiments.progress import Progress
-from experiments.recording import Recorded, Recorder, recorded
-from experiments.train import keys_of, make_trainer
+from experiments.launch.plan import make_plan
+from experiments.networks.sequence import network
+from experiments.reporting import gates_figure, training_figure
+from experiments.runs import directory as runs
+from experiments.runs.journal import Journal
+from experiments.runs.mirrors import NoMirror
+from experiments.training.flow_recorder import Recorded, Recorder, recorded
+from experiments.training.gate_levels import LEVELS, SEQUENCES, make_levels
+from experiments.training.lag_curves import make_curves
+from experiments.training.progress import Progress
+from experiments.training.trainer import keys_of, make_trainer
 from recur import flow
 from recur.cells import CELLS
 from tests.test_runs import Killed, killed_at, run

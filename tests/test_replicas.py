@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import recur
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.model import network
-from experiments.replicas import on_cores, on_mesh, replicas
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
+from experiments.config.settings import Train
+from experiments.networks.sequence import network
+from experiments.training.devices import on_cores, on_mesh, replicas
+from experiments.training.trainer import make_trainer
 
 
 WAYS = {

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from experiments import drawing, figures, report, summary
-from experiments.journal import Journal
-from experiments.mirrors import NoMirror
-from experiments.outcome import Outcome
-from experiments.plan import make_plan
-from experiments.runs import Run
+from experiments.launch.plan import make_plan
+from experiments.reporting import drawing, figures, report, summary
+from experiments.runs.directory import Run
+from experiments.runs.journal import Journal
+from experiments.runs.mirrors import NoMirror
+from experiments.training.cell_result import Outcome
 
 
 NASTY = '</script><script>alert(1)</script><img onerror="alert(1)" src="https://x.y">'

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.checkpoint import Checkpoints, named_leaves
-from experiments.plan import make_plan
-from experiments.progress import Progress
-from experiments.train import keys_of
+from experiments.launch.plan import make_plan
+from experiments.runs.checkpoint import Checkpoints, named_leaves
+from experiments.training.progress import Progress
+from experiments.training.trainer import keys_of
 
 
 STEPS = 6
@@ -54,8 +54,8 @@ def rows_of(path):
 
 def states_of(path, cell="rnn"):
     """Every leaf of the newest checkpoint, by name."""
-    from experiments.model import network
-    from experiments.train import make_trainer
+    from experiments.networks.sequence import network
+    from experiments.training.trainer import make_trainer
 
     plan = make_plan(json.loads((path / "config.json").read_text())["settings"])
     trainer = make_trainer(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main as bench
+from experiments.networks.generation import Manner, tempered
 from experiments.sample import main
-from experiments.writing import Manner, tempered
 from tests.test_runs import run
 
 

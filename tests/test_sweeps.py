@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from experiments import horizon, sweeps
 from experiments.__main__ import main
-from experiments.refusal import Refusal
+from experiments.config.errors import Refusal
+from experiments.launch import sweeps
+from experiments.reporting import sweep_report as horizon
 from tests.test_runs import TINY
 
 

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.lag_curves import by_leaf, make_curves, table
-from experiments.model import network
-from experiments.plan import make_plan
-from experiments.replicas import replicas
-from experiments.settings import Train
-from experiments.train import keys_of, make_optimizer, make_trainer
+from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
+from experiments.config.settings import Train
+from experiments.launch.plan import make_plan
+from experiments.networks.sequence import network
+from experiments.training.devices import replicas
+from experiments.training.lag_curves import by_leaf, make_curves, table
+from experiments.training.trainer import keys_of, make_optimizer, make_trainer
 from recur.cells import CELLS
 
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 import recur
-from experiments.bag_of_words import bag_of_words
-from experiments.benchmark import mean_loss
-from experiments.benchmarks.word_order import (
+from experiments.benchmarks.base import mean_loss
+from experiments.benchmarks.text.bag_of_words import bag_of_words
+from experiments.benchmarks.text.word_order import (
     PARTS,
     WORDS,
     WordOrder,
     sentences,
     word_order,
 )
-from experiments.model import network
-from experiments.plan import make_plan
-from experiments.settings import Train
-from experiments.train import make_trainer
+from experiments.config.settings import Train
+from experiments.launch.plan import make_plan
+from experiments.networks.sequence import network
+from experiments.training.trainer import make_trainer
 from recur.cells import CELLS
 
 
@@ -157,7 +157,7 @@ def test_a_bag_of_words_has_the_same_output_for_either_order():
 
 
 def test_a_bag_of_words_is_named_on_the_command_line():
-    cells = "gru,experiments.bag_of_words:bag_of_words"
+    cells = "gru,experiments.benchmarks.text.bag_of_words:bag_of_words"
     plan = make_plan({"benchmark": "word_order", "cells": cells})
     assert plan.cells["bag_of_words"] is bag_of_words(plan.model.hidden)
 

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import flags, runs
+from experiments.config.errors import Refusal
+from experiments.config.options import Value
 from experiments.gradient_flow.settings import Lab
-from experiments.options import Value
-from experiments.plan import Plan, construct, make_plan
-from experiments.refusal import Refusal
+from experiments.launch import flags
+from experiments.launch.plan import Plan, construct, make_plan
+from experiments.runs import directory as runs
 
 
 DOOR = flags.Door(
@@ -132,8 +133,8 @@ def _trained(chosen: Mapping[str, Value], run: Path) -> Plan:
 
 def _look(request: Request) -> None:
     # flax, orbax and matplotlib take seconds to import: a refusal must not wait for them.
-    from experiments import backend
     from experiments.gradient_flow.laboratory import look
+    from experiments.training import compile_cache as backend
 
     backend.prepare()
     look(request.plan, request.lab, request.run, request.directory)
@@ -146,8 +147,8 @@ def _classics(chosen: Mapping[str, Value], run: Path | None, directory: Path) ->
             f"--preset={CLASSICS} says all of what is drawn: leave out "
             f"{', '.join(others or ['--run'])}"
         )
-    from experiments import backend
     from experiments.gradient_flow.classics import classics
+    from experiments.training import compile_cache as backend
 
     backend.prepare()
     classics(directory)

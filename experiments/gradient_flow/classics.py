@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from experiments import __main__ as bench
-from experiments import page
-from experiments.drawing import write_csv
 from experiments.gradient_flow import published
 from experiments.gradient_flow.analyses.lags import lag_curves
 from experiments.gradient_flow.figure import draw
 from experiments.gradient_flow.panel import HEAD, Lines, Panels, rows
 from experiments.gradient_flow.settings import Lab
 from experiments.gradient_flow.subjects import probes
-from experiments.plan import make_plan
-from experiments.runs import Place, saved_settings, versions
+from experiments.launch.plan import make_plan
+from experiments.reporting import page
+from experiments.reporting.drawing import write_csv
+from experiments.runs.directory import Place, saved_settings, versions
 from recur import flow
 from recur.cells import rnn
 from recur.initializers import orthogonal

@@ -11,8 +11,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.drawing import DASHES, STYLE, band, colours, save
 from experiments.gradient_flow.panel import Lines, Map, Panels
+from experiments.reporting.drawing import DASHES, STYLE, band, colours, save
 
 
 FEW = 12

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import jax.numpy as jnp
 
-from experiments import figures
+from experiments.config.errors import Refusal, check_known
 from experiments.gradient_flow.analyses import ANALYSES
 from experiments.gradient_flow.panel import Panels
 from experiments.gradient_flow.probe import Probe, path_names
 from experiments.gradient_flow.report import write
 from experiments.gradient_flow.settings import Lab
 from experiments.gradient_flow.subjects import probes
-from experiments.plan import Plan
-from experiments.refusal import Refusal, check_known
+from experiments.launch.plan import Plan
+from experiments.reporting import figures
 
 
 def look(plan: Plan, lab: Lab, run: Path | None, directory: Path) -> None:

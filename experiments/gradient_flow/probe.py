@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmark import Batch, Benchmark
+from experiments.benchmarks.base import Batch, Benchmark
+from experiments.config.options import Value
 from experiments.gradient_flow.settings import Lab
-from experiments.lag_curves import output
-from experiments.model import Model, Network
-from experiments.options import Value
-from experiments.train import keys_of
+from experiments.networks.sequence import Model, Network
+from experiments.training.lag_curves import output
+from experiments.training.trainer import keys_of
 from recur import flow
 from recur.cell import Cell, Params, State
 

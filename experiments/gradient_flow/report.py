@@ -4,12 +4,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments import page
-from experiments.drawing import write_csv
+from experiments.config.options import Value
 from experiments.gradient_flow.figure import draw
 from experiments.gradient_flow.panel import HEAD, Panels, rows
-from experiments.options import Value
-from experiments.runs import versions
+from experiments.reporting import page
+from experiments.reporting.drawing import write_csv
+from experiments.runs.directory import versions
 
 
 def write(

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.refusal import check_at_least
+from experiments.config.errors import check_at_least
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import runs
-from experiments.checkpoint import Checkpoints
+from experiments.config.errors import Refusal
 from experiments.gradient_flow.probe import Probe
 from experiments.gradient_flow.settings import Lab
-from experiments.model import network
-from experiments.plan import Plan
-from experiments.refusal import Refusal
-from experiments.train import make_trainer
+from experiments.launch.plan import Plan
+from experiments.networks.sequence import network
+from experiments.runs import directory as runs
+from experiments.runs.checkpoint import Checkpoints
+from experiments.training.trainer import make_trainer
 
 
 def probes(plan: Plan, lab: Lab, run: Path | None) -> Iterator[Probe]:

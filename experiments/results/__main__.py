@@ -9,7 +9,7 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from experiments import summary
+from experiments.reporting import summary
 from experiments.results import gru_lstm, papers
 
 

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import runs, summary
-from experiments.drawing import write_csv
-from experiments.options import Value
-from experiments.plan import make_plan
+from experiments.config.options import Value
+from experiments.launch.plan import make_plan
+from experiments.reporting import summary
+from experiments.reporting.drawing import write_csv
+from experiments.runs import directory as runs
 
 
 HERE = Path(__file__).parent

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import jax
 
-from experiments.figures import write_csv
+from experiments.reporting.figures import write_csv
 from experiments.speed import tables
 from experiments.speed.figure import draw
 from experiments.speed.measure import ROUNDS

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from experiments.drawing import COLOURS, STYLE, save
+from experiments.reporting.drawing import COLOURS, STYLE, save
 from experiments.speed.peers import PEERS
 from experiments.speed.rows import Row
 

@@ -18,17 +18,17 @@ import jax
 import numpy as np
 
 import recur
-from experiments import backend
-from experiments.benchmark import Benchmark
-from experiments.benchmarks.copy_memory import CopyMemory, copy_memory
-from experiments.gate_levels import make_levels
-from experiments.lag_curves import make_curves
-from experiments.model import Network, network
-from experiments.plan import make_plan
-from experiments.replicas import replicas
-from experiments.settings import Front, Train
+from experiments.benchmarks.base import Benchmark
+from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
+from experiments.config.settings import Front, Train
+from experiments.launch.plan import make_plan
+from experiments.networks.sequence import Network, network
 from experiments.speed.measure import ROUNDS, in_turn, spread
-from experiments.train import make_trainer
+from experiments.training import compile_cache as backend
+from experiments.training.devices import replicas
+from experiments.training.gate_levels import make_levels
+from experiments.training.lag_curves import make_curves
+from experiments.training.trainer import make_trainer
 
 
 CELLS = tuple(Front().cells.split(","))

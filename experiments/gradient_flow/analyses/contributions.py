@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from experiments.checkpoint import named_leaves
 from experiments.gradient_flow.panel import Lines, Panels
 from experiments.gradient_flow.probe import Probe
+from experiments.runs.checkpoint import named_leaves
 from recur import flow
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.gradient_flow.panel import Lines, Panels
 from experiments.gradient_flow.probe import Probe
-from experiments.lag_curves import by_leaf
+from experiments.training.lag_curves import by_leaf
 from recur import flow
 from recur.flow.gates import SATURATED
 

@@ -3,10 +3,10 @@
 
 import numpy as np
 
-from experiments.gradient_flow.laws import laws_of
 from experiments.gradient_flow.panel import Lines, Panels
 from experiments.gradient_flow.probe import Probe
-from experiments.lag_curves import by_leaf
+from experiments.gradient_flow.theory_curves import laws_of
+from experiments.training.lag_curves import by_leaf
 from recur import flow
 
 

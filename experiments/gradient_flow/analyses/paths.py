@@ -6,7 +6,7 @@ import numpy as np
 from experiments.gradient_flow.analyses.lags import LABEL
 from experiments.gradient_flow.panel import Lines, Panels
 from experiments.gradient_flow.probe import Probe, path_names
-from experiments.lag_curves import by_leaf
+from experiments.training.lag_curves import by_leaf
 from recur import flow
 
 

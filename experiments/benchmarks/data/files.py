@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named files: found in the data directory, or fetched from their home, and checked.
+
+The data directory is `--data_dir`, by default what the environment variable RECUR_DATA
+names, by default `data` in the current directory.
+"""
+
+import gzip
+import hashlib
+import os
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.config.errors import Refusal
+from experiments.runs.atomic import write_whole
+
+
+VARIABLE, DEFAULT = "RECUR_DATA", "data"
+
+PATIENCE = 2.0
+"""Seconds to wait for a network that may not be there."""
+
+
+class Named(NamedTuple):
+    """A file that a benchmark knows by name.
+
+    Attributes:
+      path: in the data directory.
+      home: where it is fetched from.
+      sha256: of its content, unpacked where it is gzipped.
+    """
+
+    path: str
+    home: str
+    sha256: str
+
+
+def data_directory(chosen: str | None) -> Path:
+    """The directory that the user named, or that of the environment."""
+    return Path(chosen or os.environ.get(VARIABLE) or DEFAULT)
+
+
+def content(named: Named, directory: Path) -> bytes:
+    """The content of a named file, unpacked.
+
+    Raises:
+      Refusal: it is not there and cannot be fetched, or is not what it should be.
+    """
+    path = directory / named.path
+    if path.exists():
+        return _checked(named, _read(path), str(path), "fetch it anew")
+    packed = _fetch(named, path)
+    found = _checked(named, packed, named.home, f"put the right file at {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, packed)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read ({error.strerror}): restore it") from None
+
+
+def _fetch(named: Named, path: Path) -> bytes:
+    try:
+        with urllib.request.urlopen(named.home, timeout=PATIENCE) as answer:
+            return bytes(answer.read())
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", error)
+        raise Refusal(
+            f"{path} is not there, and {named.home} cannot be reached ({reason}): put the "
+            f"file there, or name its directory with --data_dir or {VARIABLE}"
+        ) from None
+
+
+def _checked(named: Named, packed: bytes, where: str, remedy: str) -> bytes:
+    try:
+        found = gzip.decompress(packed) if named.path.endswith(".gz") else packed
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refusal(f"{where} is damaged ({error}): {remedy}") from None
+    digest = hashlib.sha256(found).hexdigest()
+    if digest != named.sha256:
+        raise Refusal(
+            f"{where} is not the file it should be: its sha256 is {digest[:12]}..., not "
+            f"{named.sha256[:12]}...: {remedy}"
+        )
+    return found
