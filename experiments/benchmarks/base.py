@@ -1,147 +1,160 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `Benchmark` contract: a benchmark is data and pure functions."""
+"""The contract of a benchmark: data, a network, a loss and metrics."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+
+from experiments.config.options import Value
+from experiments.networks.base import Batch, Loss, Terms
+from experiments.networks.sequence import MakeNetwork
 
 
-class Batch(NamedTuple):
-    """One batch of sequences, time first.
-
-    Attributes:
-      inputs: `[T, B, I]` float32.
-      targets: `[T, B]`, what is due at each step: int32 classes, or float32 numbers.
-      weights: `[T, B]` float32, how much each step counts; None is all alike.
-    """
-
-    inputs: jax.Array
-    targets: jax.Array
-    weights: jax.Array | None = None
+Draw = Callable[[Any, jax.Array, jax.Array | int, int], Batch]
+"""`(arrays, key, step, batch_size) -> Batch`: pure and jittable."""
 
 
-class Chunk(NamedTuple):
-    """The next piece of B streams that are longer than a gradient.
+class Data(NamedTuple):
+    """A source of batches.
 
     Attributes:
-      batch: the piece.
-      first: `[]` bool, the streams begin here, and so does the state.
+      arrays: pytree of the data. Compiled programs take it as an argument.
+      draw: `(arrays, key, step, batch_size) -> Batch`; the key is that of this step, so
+        that a run resumes from one integer.
+      size: sequences in the set. Step 0, 1, ... then give them in order, with weight 0
+        past the end. None: every key gives new sequences.
     """
 
-    batch: Batch
-    first: jax.Array
+    arrays: Any
+    draw: Draw
+    size: int | None = None
 
 
-Draw = Callable[[jax.Array, int], Batch]
-"""`(key, batch_size) -> Batch`, jittable; all randomness comes from the key."""
-
-Metrics = Callable[[jax.Array, Batch], dict[str, jax.Array]]
-"""`(outputs [T, B, O], batch) -> {name: scalar}`."""
-
-
-class Profile(NamedTuple):
-    """A curve measured on held-out sequences after training.
+class Metric(NamedTuple):
+    """A number reported at evaluations.
 
     Attributes:
-      across: what it is measured against, with its unit.
-      upwards: what is measured.
-      of: `(outputs, batch) -> [N]`, one number for each of 0, 1, ..., N-1 across; NaN
-        where there is nothing to measure.
-      chance: its value for the best predictor without memory.
+      terms: `(outputs, batch) -> (sum, count)`, added up over the whole set.
+      memoryless: value of the best predictor without memory; None where unknown.
+      unit: unit of the value; empty for a fraction.
+      best: the best value that can be had; None where unknown.
+      bounded: it lies between 0 and 1.
     """
 
-    across: str
-    upwards: str
-    of: Callable[[jax.Array, Batch], jax.Array]
-    chance: float
+    terms: Callable[[Any, Batch], Terms]
+    memoryless: float | None
+    unit: str = ""
+    best: float | None = None
+    bounded: bool = False
+
+
+class Curve(NamedTuple):
+    """A curve measured after training, such as accuracy against length.
+
+    Attributes:
+      x_label: the axis 0, 1, ..., N-1, with its unit.
+      y_label: the measured quantity.
+      terms: `(outputs, batch) -> (sums [N], counts [N])`; a count of 0 leaves a gap.
+      memoryless: value of the best predictor without memory.
+    """
+
+    x_label: str
+    y_label: str
+    terms: Callable[[Any, Batch], Terms]
+    memoryless: float
 
 
 class Benchmark(NamedTuple):
-    """A task, with what there is to know about it before anything is trained.
+    """A task, with its theory.
+
+    Baseline, `memoryless` and references are values on the reported set: the test set
+    where there is one, else the validation set.
 
     Attributes:
-      steps: T, the length of a sequence.
-      input_size: I.
-      output_size: O, the number of classes, or of outputs.
-      batch: sequences to train on; the last step of each counts.
-      loss: `(outputs [T, B, O], targets [T, B]) -> [T, B]`.
-      metrics: reported at evaluations.
-      baseline: the mean loss of the best predictor without memory.
-      chance: metric name -> its value under that predictor.
-      symbols: what each one-hot input stands for; empty where inputs are not one-hot.
-      held_out: sequences of evaluations; None where those of `batch` are ever new.
-      streams: `batch_size -> (step -> Chunk)`, jittable, of a task whose state goes on
-        from batch to batch; None where each batch stands alone. Raises ValueError for a
-        batch that the data are too short for.
+      train: training batches.
+      validation: data for evaluations while training and for every choice, such as the
+        best step.
+      network: `recurrent layers -> network`.
+      loss: `(outputs, batch) -> (sum, count)`.
+      metrics: name -> metric.
+      baseline: mean loss of the best predictor without memory.
+      steps: T, the length of a training sequence [steps].
+      test: data for the reported numbers; None where the sequences of `validation` are
+        ever new, and used for no choice that could fit them.
+      flow: sequences of gradient-flow curves, none of which is trained on; None draws
+        from `train`, whose sequences are ever new.
       optimum: the least mean loss that can be had.
-      references: predictor -> its mean loss, beside the baseline.
-      unit: of the loss.
-      profile: what is drawn after training, or None.
-      spells: it reads and predicts the same single characters, so it can write.
-      notes: what a user should know of the data.
+      references: other predictor -> its mean loss.
+      unit: unit of the loss.
+      vocabulary: the symbol of each input id; empty where inputs are not ids.
+      curves: name -> curve, drawn after training.
+      notes: facts about the data that a user should read.
     """
 
-    steps: int
-    input_size: int
-    output_size: int
-    batch: Draw
-    loss: Callable[[jax.Array, jax.Array], jax.Array]
-    metrics: Metrics
+    train: Data
+    validation: Data
+    network: MakeNetwork
+    loss: Loss
+    metrics: Mapping[str, Metric]
     baseline: float
-    chance: dict[str, float]
-    symbols: tuple[str, ...] = ()
-    held_out: Draw | None = None
-    streams: Callable[[int], Callable[[jax.Array], Chunk]] | None = None
+    steps: int
+    test: Data | None = None
+    flow: Data | None = None
     optimum: float = 0.0
-    references: dict[str, float] = {}
+    references: Mapping[str, float] = {}
     unit: str = "nats"
-    profile: Profile | None = None
-    spells: bool = False
+    vocabulary: tuple[str, ...] = ()
+    curves: Mapping[str, Curve] = {}
     notes: tuple[str, ...] = ()
 
     @property
-    def examined(self) -> Draw:
-        """The sequences of evaluations."""
-        return self.held_out or self.batch
+    def memoryless(self) -> dict[str, float]:
+        """Metric -> value of the best predictor without memory, where known."""
+        known = {name: metric.memoryless for name, metric in self.metrics.items()}
+        return {name: value for name, value in known.items() if value is not None}
 
 
-def mean_loss(benchmark: Benchmark, outputs: jax.Array, batch: Batch) -> jax.Array:
-    """The mean of the loss over all steps, by their weights."""
-    return weighted_mean(benchmark.loss(outputs, batch.targets), batch.weights)
+class Description(NamedTuple):
+    """What `--list` says of a benchmark.
+
+    Attributes:
+      task: inputs and targets.
+      chance: loss and metrics of the best predictor without memory.
+      published: numbers of papers.
+      time: duration of the default preset on two cores.
+    """
+
+    task: str
+    chance: str
+    published: str = "none"
+    time: str = "unknown"
 
 
-def weighted_mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """sum(w v) / sum(w) over all entries; their mean without weights."""
-    if weights is None:
-        return values.mean()
-    return (values * weights).sum() / weights.sum()
+class BenchmarkSpec(NamedTuple):
+    """A benchmark by name: a row of the registry, or a variable in a file of your own.
+
+    Attributes:
+      config: frozen dataclass; its fields become flags.
+      build: `(config, data directory) -> Benchmark`.
+      presets: name -> settings by flag name; one is called `default`.
+      description: the text of `--list`.
+    """
+
+    config: Callable[..., Any]
+    build: Callable[[Any, Path], Benchmark]
+    presets: Mapping[str, Mapping[str, Value]]
+    description: Description
 
 
-def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    """-ln softmax(logits)[target]: `[..., O]` and `[...]` int -> `[...]`, nats."""
-    log_p = jax.nn.log_softmax(logits)
-    return -jnp.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
+def generated(draw: Callable[[jax.Array, int], Batch]) -> Data:
+    """Data made by a function `(key, batch_size) -> Batch`: ever new, without arrays."""
+    return Data((), lambda arrays, key, step, batch_size: draw(key, batch_size))
 
 
-def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """(y - target)^2: `[..., 1]` and `[...]` -> `[...]`."""
-    return jnp.square(outputs[..., 0] - targets)
-
-
-def accuracy(logits: jax.Array, batch: Batch) -> jax.Array:
-    """The share of steps, by weight, at which the likeliest class is the one due."""
-    return weighted_mean(logits.argmax(-1) == batch.targets, batch.weights)
-
-
-def only_last(targets: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
-    """What is due at the last step alone: `[B]` -> targets and weights `[T, B]`."""
-    shape = steps, *targets.shape
-    weights = jnp.zeros(shape).at[-1].set(1.0)
-    return jnp.zeros(shape, targets.dtype).at[-1].set(targets), weights
-
-
-def is_fraction(metric: str) -> bool:
-    """Whether a metric lies between 0 and 1, by its name."""
-    return metric.endswith(("accuracy", "error"))
+def without_files(
+    build: Callable[[Any], Benchmark],
+) -> Callable[[Any, Path], Benchmark]:
+    """The `build` of a benchmark that reads no file."""
+    return lambda config, directory: build(config)

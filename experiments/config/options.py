@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings read off a signature: name, type, default and help, each stated once.
+"""Read settings off a signature: name, type, default and help.
 
-A frozen config dataclass and a cell factory are both callables whose keywords are
-settings and whose docstring explains them, so both become flags the same way.
+A config dataclass and a cell factory are both callables with keywords and a docstring
+that explains them, so both become flags in the same way.
 """
 
 import inspect
@@ -22,9 +22,9 @@ class Option(NamedTuple):
 
     Attributes:
       kind: bool, int, float or str.
-      default: its value if nobody says otherwise; None if it has none.
+      default: the default value, or None.
       choices: the legal values of a str, or None for any.
-      help: what it is, with its unit.
+      help: one or two sentences, with the unit.
     """
 
     kind: type
@@ -36,9 +36,9 @@ class Option(NamedTuple):
 def options_of(target: Callable[..., Any]) -> dict[str, Option]:
     """The settings of a dataclass or factory, by name.
 
-    A keyword of another type than bool, int, float, str, a `Literal` of strings or a
-    named initializer is not a setting, and keeps its default. Where no type is written
-    it is that of the default, and int without one, as of `hidden`.
+    A setting is a keyword of type bool, int, float, str, a `Literal` of strings, or a
+    named initializer; other keywords keep their defaults. An untyped keyword has the
+    type of its default, and int without a default (as `hidden`).
     """
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     texts = explanations(inspect.getdoc(target) or "")
@@ -59,7 +59,7 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
 
 
 def explanations(doc: str) -> dict[str, str]:
-    """The `name: text` entries of the Args or Attributes section of a docstring."""
+    """Parse the `name: text` entries of the Args or Attributes section of a docstring."""
     section = re.search(r"^(?:Args|Attributes):\n((?:[ ]+.*\n?|\n)*)", doc, re.MULTILINE)
     if section is None:
         return {}
@@ -70,7 +70,7 @@ def explanations(doc: str) -> dict[str, str]:
 
 
 def arguments(target: Callable[..., Any], values: Mapping[str, Value]) -> dict[str, Any]:
-    """Keywords for `target`: named initializers become the functions they name."""
+    """Keywords for `target`, with initializers in place of their names."""
     options = options_of(target)
     return {
         name: INITIALIZERS[str(value)]
@@ -78,3 +78,8 @@ def arguments(target: Callable[..., Any], values: Mapping[str, Value]) -> dict[s
         else value
         for name, value in values.items()
     }
+
+
+def flagfile(settings: Mapping[str, Value]) -> str:
+    """Settings as a file for --flagfile that repeats the run."""
+    return "".join(f"--{name}={value}\n" for name, value in settings.items())

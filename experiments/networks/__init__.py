@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Networks: inputs -> recurrent layers -> outputs, and their sites for gradient flow."""

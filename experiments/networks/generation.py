@@ -1,88 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a language model writes: one symbol after the other, each drawn and read again.
+"""Write with a language model: draw each symbol and read it back in.
 
-    p(x_t) = softmax(logits_t / temperature), over the `top_k` likeliest symbols alone
+    p(x_t) = softmax(logits_t / temperature), over the `top_k` most likely symbols
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from experiments.networks.sequence import Network
+from experiments.networks.base import Batch, Decoded, Decoding
 
 
-class Manner(NamedTuple):
-    """How symbols are drawn.
-
-    Attributes:
-      temperature: above 0; small is sure of itself, 1 is what was learned.
-      top_k: only that many of the likeliest symbols; 0 is all.
-      length: how many symbols to write.
-    """
-
-    temperature: float = 1.0
-    top_k: int = 0
-    length: int = 200
+Apply = Callable[[Batch, Any, None], tuple[jax.Array, Any]]
+"""`(batch, carry, None) -> (logits [T, B, V], carry)`: a network with its parameters."""
 
 
-def write(
-    network: Network,
-    params: Any,
-    symbols: int,
-    prompt: jax.Array,
-    key: jax.Array,
-    manner: Manner,
-) -> jax.Array:
-    """Read the prompt, then write.
+def generate(
+    apply: Apply, prompt: jax.Array, key: jax.Array, config: Decoding
+) -> Decoded:
+    """Read a prompt, then write.
 
     Args:
-      network: the model.
-      params: its parameters.
-      symbols: V.
-      prompt: `[P]` ids, P >= 1.
-      key: what is drawn comes from it alone.
-      manner: how.
+      apply: the network.
+      prompt: `[P, B]` ids, P >= 1.
+      key: source of all randomness.
+      config: temperature, top_k and length.
 
     Returns:
-      `[length]` ids that follow the prompt.
+      `[length, B]` ids that follow the prompt.
     """
-    model = network.bind(params)
-    read = jax.nn.one_hot(prompt[:, None], symbols)
-    state, logits = model.go_on(read, None)
+    logits, carry = apply(Batch(prompt, None), None, None)
 
-    def draw(carry, key):
-        state, logits = carry
-        drawn = jax.random.categorical(key, tempered(logits, manner))
-        shown = jax.nn.one_hot(drawn[None, None], symbols)
-        state, after = model.go_on(shown, state)
-        return (state, after[0, 0]), drawn
+    def step(state, key):
+        carry, logits = state
+        ids = jax.random.categorical(key, tempered(logits, config))
+        after, carry = apply(Batch(ids[None], None), carry, None)
+        return (carry, after[0]), ids
 
-    keys = jax.random.split(key, manner.length)
-    return jax.lax.scan(draw, (state, logits[-1, 0]), keys)[1]
+    keys = jax.random.split(key, config.length)
+    _, ids = jax.lax.scan(step, (carry, logits[-1]), keys)
+    return Decoded(ids, jnp.full(prompt.shape[1], config.length))
 
 
-def tempered(logits: jax.Array, manner: Manner) -> jax.Array:
-    """Logits `[V]` at a temperature, those beyond the likeliest at -inf."""
-    scaled = logits / manner.temperature
-    if not 0 < manner.top_k < len(logits):
+def tempered(logits: jax.Array, config: Decoding) -> jax.Array:
+    """Logits `[..., V]` over the temperature; -inf beyond the `top_k` most likely."""
+    scaled = logits / config.temperature
+    if not 0 < config.top_k < logits.shape[-1]:
         return scaled
-    least = jax.lax.top_k(scaled, manner.top_k)[0][-1]
+    least = jax.lax.top_k(scaled, config.top_k)[0][..., -1:]
     return jnp.where(scaled < least, -jnp.inf, scaled)
 
 
-def as_ids(text: str, symbols: Sequence[str]) -> list[int]:
-    """The ids of a text.
+def as_ids(text: str, vocabulary: Sequence[str]) -> list[int]:
+    """The ids of the characters of a text.
 
     Raises:
-      ValueError: names the first character that the model does not know.
+      ValueError: names the first character outside the vocabulary.
     """
-    number = {symbol: index for index, symbol in enumerate(symbols)}
+    number = {symbol: index for index, symbol in enumerate(vocabulary)}
     for character in text:
         if character not in number:
-            shown = "".join(symbols)
             raise ValueError(
-                f"prompt has {character!r}, which the model does not know: use {shown!r}"
+                f"prompt has {character!r}, which is not in the vocabulary of the model: "
+                f"use {''.join(vocabulary)!r}"
             )
     return [number[character] for character in text]
+
+
+def as_text(ids: Sequence[int], vocabulary: Sequence[str]) -> str:
+    """The text of ids."""
+    return "".join(vocabulary[i] for i in ids)

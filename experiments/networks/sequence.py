@@ -1,155 +1,157 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model around a cell, as a Flax NNX module and as pure functions."""
+"""The network of every task with one recurrence: inputs -> layers -> linear readout."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-import recur
-from experiments.benchmarks.base import Benchmark
-from recur.cell import Cell, Params, State
+from experiments.networks.base import Batch, Loss, Network, Site
+from experiments.networks.embed import Embed
+from experiments.networks.generation import generate
+from experiments.networks.recurrent import Recurrent
+from recur.wrappers import select
 
 
-class Precision(NamedTuple):
-    """How precisely a network is computed; its parameters are float32 in any case.
+Readout = Literal["every_step", "last_valid"]
 
-    Attributes:
-      change: of the cell.
-      recurrent: the dtype of what goes into the cell, and of its state.
-      readout: the dtype of the product after it.
+MakeNetwork = Callable[[Recurrent], Network]
+"""`recurrent layers -> network`: what a benchmark says of its network."""
+
+
+def sequence_network(
+    embed: Embed,
+    outputs: int,
+    readout: Readout = "every_step",
+    *,
+    generates: bool = False,
+) -> MakeNetwork:
+    """logits_t = W_y h_t + b_y, with h_t the output of the last recurrent layer.
+
+    Args:
+      embed: the input layer, such as `one_hot(10)`.
+      outputs: O, classes or numbers to predict.
+      readout: `every_step` gives `[T, B, O]`; `last_valid` gives `[B, O]`, read at the
+        last valid step of each sequence.
+      generates: inputs and outputs are the same ids, so that the network can write.
     """
 
-    change: Callable[[Cell], Cell]
-    recurrent: Any
-    readout: Any
+    def make(recurrent: Recurrent) -> Network:
+        def build(rngs):
+            return SequenceModel(recurrent, embed, outputs, readout, rngs=rngs)
+
+        init, bind = as_functions(build)
+
+        def apply(params, batch, carry=None, key=None):
+            return bind(params).apply(batch, carry, key)
+
+        def sites(params, batch, loss):
+            return bind(params).sites(batch, loss)
+
+        def decode(params, prompt, key, config):
+            return generate(lambda *given: apply(params, *given), prompt, key, config)
+
+        return Network(init, apply, sites, decode if generates else None)
+
+    return make
 
 
-PRECISIONS: dict[str, Precision] = {
-    "float32": Precision(lambda cell: cell, jnp.float32, jnp.float32),
-    "mixed": Precision(recur.mixed, jnp.float32, jnp.bfloat16),
-    "bfloat16": Precision(lambda cell: cell, jnp.bfloat16, jnp.bfloat16),
-}
-"""Name -> precision."""
-
-
-class Model(nnx.Module):
-    """inputs -> recurrent layers -> readout: logits_t = W_y h_t + b_y.
-
-    Softmax or sigmoid belong to the loss of the benchmark.
+class SequenceModel(nnx.Module):
+    """The module behind `sequence_network`.
 
     Attributes:
-      cell: all layers as one cell, for those who look at the network.
-      layer: the same, layer by layer, for those who run it: that is faster.
-      cells: of each layer, the one nearest to the input first.
-      recurrent: parameters of both.
-      readout: `H -> O` linear layer.
+      layers: the recurrent layers.
+      recurrent: their parameters.
+      readout: linear layer `H -> O`.
+      embed: the input layer.
     """
 
     def __init__(
         self,
-        cells: Sequence[Cell],
-        input_size: int,
-        output_size: int,
-        precision: Precision,
+        layers: Recurrent,
+        embed: Embed,
+        outputs: int,
+        readout: Readout,
         *,
         rngs: nnx.Rngs,
     ):
-        whole = recur.deep(cells)
-        params = whole.init(rngs.params(), input_size)
-        changed = [precision.change(cell) for cell in cells]
-        self.cell = nnx.static(recur.deep(changed))
-        self.layer = nnx.static(_layer(changed))
-        self.cells = nnx.static(tuple(changed))
-        self.dtype = precision.recurrent
-        self.input_size = input_size
+        params = layers.init(rngs.params(), embed.width)
+        self.layers = nnx.static(layers)
         self.recurrent = nnx.data(jax.tree.map(nnx.Param, params))
-        width = _output_width(whole, params, input_size)
-        self.readout = nnx.Linear(width, output_size, dtype=precision.readout, rngs=rngs)
+        width = layers.output_size(embed.width)
+        dtype = layers.precision.readout
+        self.readout = nnx.Linear(width, outputs, dtype=dtype, rngs=rngs)
+        self.embed = embed.build(rngs)
+        self.last_valid = readout == "last_valid"
 
-    def __call__(self, xs: jax.Array) -> jax.Array:
-        """`[T, B, I] -> [T, B, O]` float32."""
-        return self.go_on(xs, None)[1]
+    def apply(
+        self, batch: Batch, carry: Any, key: jax.Array | None
+    ) -> tuple[jax.Array, Any]:
+        """`(logits, carry)`; the logits are float32, so that the loss is."""
+        params, xs = self.params(key), self.inputs(batch)
+        if batch.first is not None and carry is not None:
+            initial, _ = self.layers.layer.apply(params, xs[:0])
+            carry = jax.tree.map(
+                lambda new, old: jnp.where(batch.first, new, old), initial, carry
+            )
+        carry, ys = self.layers.layer.apply(params, xs, carry, lengths=batch.lengths)
+        return self.logits(ys, batch), carry
 
-    def go_on(self, xs: jax.Array, state: State | None) -> tuple[State, jax.Array]:
-        """From a state, or from the initial one: `(state, logits [T, B, O])`."""
-        params = self.cell_params()
-        state, hs = self.layer.apply(params, self.cell_inputs(xs), state)
-        return state, self.logits(hs)
+    def sites(self, batch: Batch, loss: Loss) -> Mapping[str, Site]:
+        """The recurrent layers, `layer1` nearest to the input."""
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state of the layers before the first step."""
-        xs = jnp.zeros((0, batch_size, self.input_size), self.dtype)
-        return self.layer.apply(self.cell_params(), xs)[0]
+        def of_outputs(ys):
+            return loss(self.logits(ys, batch), batch)[0]
 
-    def logits(self, hs: jax.Array) -> jax.Array:
-        """`[..., H] -> [..., O]` float32, so that the loss is."""
-        return self.readout(hs).astype(jnp.float32)
+        xs = self.inputs(batch)
+        return self.layers.sites(self.params(None), xs, batch.lengths, of_outputs)
 
-    def cell_inputs(self, xs: jax.Array) -> jax.Array:
-        """What the cell is given."""
-        return xs.astype(self.dtype)
-
-    def cell_params(self) -> Params:
-        """The parameters of the cell, in the precision of its state."""
-        return jax.tree.map(
-            lambda param: _cast(param[...], self.dtype),
+    def params(self, key: jax.Array | None) -> Any:
+        """Parameters of the layers in their precision, with noise where there is a key."""
+        values = jax.tree.map(
+            lambda param: param[...],
             self.recurrent,
             is_leaf=lambda node: isinstance(node, nnx.Param),
         )
+        return self.layers.cast(values, key)
+
+    def inputs(self, batch: Batch) -> jax.Array:
+        """`[T, B, I]` in the dtype of the layers."""
+        return self.embed(batch.inputs).astype(self.layers.precision.recurrent)
+
+    def logits(self, ys: jax.Array, batch: Batch) -> jax.Array:
+        """`[T, B, H] -> [T, B, O]`, or `[B, O]` at the last valid step."""
+        if self.last_valid:
+            ys = ys[-1] if batch.lengths is None else _at(ys, batch.lengths - 1)
+        return self.readout(ys).astype(jnp.float32)
 
 
-class Network(NamedTuple):
-    """A `Model` as pure functions of its parameters, a pytree of nested dicts.
+def as_functions(
+    build: Callable[[nnx.Rngs], Any],
+) -> tuple[Callable[[jax.Array], Any], Callable[[Any], Any]]:
+    """A Flax NNX module as pure functions of its parameters, a pytree of nested dicts.
 
-    Attributes:
-      init: `key -> params`.
-      bind: `params -> Model`.
+    Returns:
+      `(init, bind)`: `key -> params` and `params -> module`.
     """
-
-    init: Callable[[jax.Array], Any]
-    bind: Callable[[Any], Model]
-
-
-def network(
-    cell: Cell, benchmark: Benchmark, precision: str = "float32", layers: int = 1
-) -> Network:
-    """The model of a cell for a benchmark.
-
-    Args:
-      cell: of every layer.
-      benchmark: what it is for.
-      precision: a name in `PRECISIONS`.
-      layers: of the cell, on top of each other.
-    """
-
-    def build(key):
-        sizes = benchmark.input_size, benchmark.output_size
-        return Model([cell] * layers, *sizes, PRECISIONS[precision], rngs=nnx.Rngs(key))
-
-    structure, abstract = nnx.split(nnx.eval_shape(build, jax.random.key(0)))
+    structure, abstract = nnx.split(
+        nnx.eval_shape(lambda key: build(nnx.Rngs(key)), jax.random.key(0))
+    )
 
     def init(key):
-        return nnx.to_pure_dict(nnx.state(build(key)))
+        return nnx.to_pure_dict(nnx.state(build(nnx.Rngs(key))))
 
     def bind(params):
         state = jax.tree.map(lambda leaf: leaf, abstract)
         nnx.replace_by_pure_dict(state, params)
         return nnx.merge(structure, state)
 
-    return Network(init, bind)
+    return init, bind
 
 
-def _layer(cells: Sequence[Cell]) -> recur.Layer:
-    return recur.one_way(cells[0]) if len(cells) == 1 else recur.stack(cells)
-
-
-def _cast(leaf, dtype):
-    return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-
-def _output_width(cell: Cell, params: Params, input_size: int) -> int:
-    xs = jnp.zeros((1, input_size))
-    return jax.eval_shape(lambda: recur.unroll(cell, params, xs)[1]).shape[-1]
+def _at(ys: jax.Array, steps: jax.Array) -> jax.Array:
+    """`ys[steps[b], b]`, zero for an empty sequence."""
+    chosen = jnp.take_along_axis(ys, steps.clip(0)[None, :, None], axis=0)[0]
+    return select(steps >= 0, chosen, jnp.zeros_like(chosen))

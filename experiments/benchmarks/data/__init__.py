@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that benchmarks read: where they are, that they are whole, and what they say."""
+"""Readers of data: find files, check them, and turn them into arrays."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Synthetic tasks that ask for memory over a known distance."""

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses and metrics as sums and counts."""
+
+import jax
+import jax.numpy as jnp
+
+from experiments.networks.base import Batch, Terms
+
+
+def weighted(values: jax.Array, weights: jax.Array | None = None) -> Terms:
+    """`(sum w v, sum w)` over all entries; without weights, `(sum v, number)`."""
+    if values.dtype == jnp.bool_:
+        values = values.astype(jnp.float32)
+    if weights is None:
+        return values.sum(), jnp.float32(values.size)
+    return (values * weights).sum(), weights.sum()
+
+
+def nats(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """-ln softmax(logits)[target]: `[..., O]` and `[...]` int -> `[...]`."""
+    log_p = jax.nn.log_softmax(logits)
+    return -jnp.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
+
+
+def cross_entropy(logits: jax.Array, batch: Batch) -> Terms:
+    """Cross entropy of logits `[..., O]` and classes `[...]`, in nats."""
+    return weighted(nats(logits, batch.targets), batch.weights)
+
+
+def squared_error(outputs: jax.Array, batch: Batch) -> Terms:
+    """(y - target)^2 of outputs `[..., 1]` and numbers `[...]`."""
+    return weighted(jnp.square(outputs[..., 0] - batch.targets), batch.weights)
+
+
+def correct(logits: jax.Array, batch: Batch) -> Terms:
+    """Accuracy: the most likely class is the target."""
+    return weighted(logits.argmax(-1) == batch.targets, batch.weights)
+
+
+def at_the_end(targets: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
+    """Targets `[B]` of the last step as targets and weights `[T, B]`."""
+    shape = steps, *targets.shape
+    weights = jnp.zeros(shape).at[-1].set(1.0)
+    return jnp.zeros(shape, targets.dtype).at[-1].set(targets), weights
+
+
+def last_term(batch: Batch) -> Batch:
+    """The batch with the loss of the last weighted step of each sequence alone.
+
+    Targets of one class or number a sequence `[B]` stay as they are.
+    """
+    if getattr(batch.targets, "ndim", 1) < 2:
+        return batch
+    weights = jnp.ones(batch.targets.shape) if batch.weights is None else batch.weights
+    steps = jnp.arange(len(weights))[:, None]
+    last = jnp.where(weights > 0, steps, -1).max(0)
+    return batch._replace(weights=jnp.where(steps == last, weights, 0.0))
