@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The front door: flags -> plan -> run. `python -m experiments --help`."""
+"""Train cells on a benchmark and report their gradient flow: the main command.
+
+    python -m experiments --help
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.benchmarks.data.files import data_directory
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.launch import flags, sweeps
 from experiments.launch.listing import listing
 from experiments.launch.plan import Plan, make_plan
-from experiments.runs import directory as runs
+from experiments.runs.directory import Run, open_run
+from experiments.runs.location import RunLocation, check_location, saved_settings
+from experiments.runs.names import REPORT
 
 
 def main(argv: Sequence[str]) -> int:
     """Run what the command line says.
 
     Returns:
-      The exit status: 0 done; 1 a cell diverged or a file could not be written; 2 the
-      input is refused; 128 + n stopped by signal n, to be resumed.
+      The exit status: 0 done; 1 a cell diverged or a file could not be written; 2 bad
+      input; 128 + n stopped by signal n, to be resumed.
     """
     try:
         values = flags.parse(argv)
@@ -29,19 +34,19 @@ def main(argv: Sequence[str]) -> int:
         if values.list:
             print(listing(data))
             return 0
-        place = runs.Place(
+        location = RunLocation(
             values.workdir, bool(values.resume), bool(values.overwrite), values.mirror
         )
-        runs.check_place(place)
-        chosen = sweeps.agreed(flags.given(values), sweeps.saved(place))
+        check_location(location)
+        chosen = sweeps.agreed(flags.given(values), sweeps.saved(location))
         points = sweeps.points(chosen)
         if len(points) > 1:
-            return _sweep(place, chosen, points, data)
+            return _sweep(location, chosen, points, data)
         (settings,) = points.values()
-        plan = make_plan(settings, runs.saved_settings(place), data)
-        with runs.open_run(place, plan.settings) as directory:
+        plan = make_plan(settings, saved_settings(location), data)
+        with open_run(location, plan.settings) as directory:
             return _run(plan, directory)
-    except Refusal as error:
+    except UsageError as error:
         print(f"recur: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -50,51 +55,51 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _sweep(
-    place: runs.Place,
+    location: RunLocation,
     chosen: sweeps.Chosen,
     points: Mapping[str, Mapping[str, sweeps.Value]],
     data: Path,
 ) -> int:
-    """Every point of a sweep, in turn; nothing is begun before all are legal."""
+    """Run every point of a sweep; all points are checked before the first one starts."""
     for settings in points.values():
         make_plan(settings, None, data)
     status = 0
-    with sweeps.open_sweep(place, chosen) as path:
+    with sweeps.open_sweep(location, chosen) as path:
         for name, settings in points.items():
-            inner = place._replace(workdir=str(path / name), overwrite=False)
-            plan = make_plan(settings, runs.saved_settings(inner), data)
-            with runs.open_run(inner, plan.settings) as directory:
+            inner = location._replace(workdir=str(path / name), overwrite=False)
+            plan = make_plan(settings, saved_settings(inner), data)
+            with open_run(inner, plan.settings) as directory:
                 status = max(status, _run(plan, directory))
             if status > 2:
                 return status
-        from experiments.reporting import sweep_report as horizon
+        from experiments.reporting import sweep_report
 
-        horizon.write(path, list(points))
-        print(f"sweep: {path / runs.REPORT}")
+        sweep_report.write(path, list(points))
+        print(f"sweep: {path / REPORT}")
     return status
 
 
-def _run(plan: Plan, directory: runs.Run) -> int:
-    # flax, orbax and matplotlib take seconds to import: a refusal must not wait for them.
-    from experiments import run as bench
-    from experiments.reporting import summary
-    from experiments.training import compile_cache as backend
+def _run(plan: Plan, directory: Run) -> int:
+    # orbax and matplotlib take seconds to import, too long for an error message.
+    from experiments.reporting.summary import terminal_table
+    from experiments.run import run
+    from experiments.training.compile_cache import prepare
     from experiments.training.interrupts import Interrupted
     from experiments.training.progress import Progress
 
-    backend.prepare()
+    prepare()
     progress = Progress(plan.cells, plan.train)
     with progress.bars:
         for note in (*directory.notes, *plan.benchmark.notes):
             progress.say(note)
         try:
-            summed = bench.run(plan, directory, progress)
+            summary = run(plan, directory, progress)
         except Interrupted as error:
             progress.say(f"stopped by {error}; go on: --workdir={directory.path} --resume")
             return 128 + error.signum
-    progress.table(summary.table(plan, summed))
-    progress.say(f"report: {directory.path / runs.REPORT}")
-    return 1 if summed["failures"] else 0
+    progress.table(terminal_table(summary))
+    progress.say(f"report: {directory.path / REPORT}")
+    return 1 if summary["failures"] else 0
 
 
 if __name__ == "__main__":

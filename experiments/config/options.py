@@ -7,6 +7,7 @@ that explains them, so both become flags in the same way.
 
 import inspect
 import re
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -36,8 +37,8 @@ class Option(NamedTuple):
 def options_of(target: Callable[..., Any]) -> dict[str, Option]:
     """The settings of a dataclass or factory, by name.
 
-    A setting is a keyword of type bool, int, float, str, a `Literal` of strings, or a
-    named initializer; other keywords keep their defaults. An untyped keyword has the
+    A setting is a keyword of type bool, int, float or str (or None), a `Literal` of
+    strings, or a named initializer; other keywords keep their defaults. An untyped keyword has the
     type of its default, and int without a default (as `hidden`).
     """
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
@@ -48,6 +49,8 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
             continue
         default = None if parameter.default is parameter.empty else parameter.default
         kind, choices = hints.get(name, int if default is None else type(default)), None
+        if isinstance(kind, types.UnionType):
+            (kind,) = (each for each in typing.get_args(kind) if each is not types.NoneType)
         if typing.get_origin(kind) is typing.Literal:
             kind, choices = str, typing.get_args(kind)
         elif default in INITIALIZERS.values():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.config.errors import check_at_least
+from recur.initializers import INITIALIZERS
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,32 @@ class Model:
     Attributes:
       hidden: H, the width of every cell without a `hidden` of its own [units].
       layers: recurrent layers on top of each other [layers].
+      keep_bias: initial bias of the gate that keeps the state, for every cell that has
+        one (`forget_bias` or `keep_bias`); positive keeps.
+      chrono_steps: longest memory of a chrono initialisation, for every cell that has
+        one; 0 switches it off [steps].
+      recurrent_init: initializer of the recurrent weights of every cell.
+      input_init: initializer of the input weights of every cell.
       precision: the dtype of the computation. `mixed`: matrix products in bfloat16, the
         rest in float32. `bfloat16`: everything but the stored weights and the loss.
     """
 
     hidden: int = 64
     layers: int = 1
+    keep_bias: float | None = None
+    chrono_steps: int | None = None
+    recurrent_init: str | None = None
+    input_init: str | None = None
     precision: Literal["float32", "mixed", "bfloat16"] = "float32"
 
     def __post_init__(self):
         check_at_least(1, hidden=self.hidden, layers=self.layers)
+        for name in ("recurrent_init", "input_init"):
+            chosen = getattr(self, name)
+            if chosen is not None and chosen not in INITIALIZERS:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(INITIALIZERS)}; got {chosen!r}"
+                )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line. No other file reads or defines a flag."""
+"""The command line. Flags are defined and read in this file only."""
 
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from experiments.config.errors import Refusal, nearest
-from experiments.config.options import Option, Value, options_of
-from experiments.config.settings import Front
-from experiments.launch.plan import all_options, make_plan, named_cells
+from experiments.config.errors import UsageError, nearest
+from experiments.config.options import Option, options_of
+from experiments.config.settings import RunConfig
+from experiments.launch.plan import make_plan
+from experiments.launch.precedence import Named, named_in
 
 
 PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
@@ -20,7 +21,7 @@ PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
 }
 
 
-class Several(flags.ArgumentParser):
+class OneOrMore(flags.ArgumentParser):
     """One value, or several separated by commas: a sweep."""
 
     def __init__(self, one: flags.ArgumentParser):
@@ -34,113 +35,109 @@ class Several(flags.ArgumentParser):
         return values[0] if len(values) == 1 else values
 
     def flag_type(self):
-        """What absl calls it."""
+        """The name of the type for absl."""
         return self.one.flag_type()
 
 
-PLACE = {
-    "workdir": "directory of the run; a new one under runs/ if not given",
+FLAGS = {
+    "workdir": "directory of the run; if not given, a new one under runs/",
     "resume": "go on with the run in --workdir, under the settings saved there",
     "overwrite": "delete the run in --workdir and start anew",
-    "mirror": "copy the metrics to tensorboard or to wandb as they come",
-    "data_dir": "directory of files that benchmarks read; $RECUR_DATA if not given, or data",
+    "mirror": "copy the metrics to tensorboard or wandb",
+    "data_dir": "directory of data files; if not given, $RECUR_DATA, or data",
     "list": "show every benchmark and exit",
     "help": "show this and exit",
 }
 
-WORDS = ("workdir", "mirror", "data_dir")
-"""The flags of `PLACE` that take a word; the others are switches."""
+WITH_VALUE = ("workdir", "mirror", "data_dir")
+"""The flags of `FLAGS` that take a value; the others are switches."""
 
 
-class Door(NamedTuple):
+class Command(NamedTuple):
     """A command.
 
     Attributes:
-      module: what `python -m` is given.
-      place: its flags that are no settings, with their meaning.
-      words: those of them that take a word; the others are switches.
-      configs: prefix -> config dataclass of settings that it has beside those of a run.
-      describes: whether it has those of a run.
+      module: the module that `python -m` runs.
+      flags: name -> help of the flags that are not settings.
+      with_value: those of the flags that take a value; the others are switches.
+      configs: prefix -> dataclass of the settings of this command alone.
+      run_settings: whether it takes the settings of a run.
       sweeps: whether a setting may have several values.
     """
 
     module: str
-    place: Mapping[str, str]
-    words: Collection[str]
+    flags: Mapping[str, str]
+    with_value: Collection[str]
     configs: Mapping[str, Callable[..., Any]]
-    describes: bool = True
+    run_settings: bool = True
     sweeps: bool = False
 
 
-BENCH = Door("experiments", PLACE, WORDS, {}, sweeps=True)
+RUN = Command("experiments", FLAGS, WITH_VALUE, {}, sweeps=True)
 """`python -m experiments`."""
 
 
-def parse(argv: Sequence[str], door: Door = BENCH) -> flags.FlagValues:
+def parse(argv: Sequence[str], command: Command = RUN) -> flags.FlagValues:
     """Read the command line, program name excluded.
 
     Raises:
-      Refusal: an unknown flag, an illegal value, or a word that is no flag.
+      UsageError: an unknown flag, an illegal value, or a word that is no flag.
     """
-    values, rest = parse_words(argv, door)
+    values, rest = parse_words(argv, command)
     if rest:
-        raise Refusal(f"{rest[0]!r} is not a flag: write --name=value (--help lists all)")
+        raise UsageError(f"{rest[0]!r} is not a flag: write --name=value (--help lists all)")
     return values
 
 
-def parse_words(argv: Sequence[str], door: Door) -> tuple[flags.FlagValues, list[str]]:
-    """The same, with the words that are no flags.
+def parse_words(argv: Sequence[str], command: Command) -> tuple[flags.FlagValues, list[str]]:
+    """Read the command line, and return the words that are not flags too.
 
     Raises:
-      Refusal: an unknown flag, or an illegal value.
+      UsageError: an unknown flag, or an illegal value.
     """
-    described = all_options(named_cells(_cells(argv))) if door.describes else {}
-    values = _define({**described, **_own(door)}, door)
+    described = _named(argv).options() if command.run_settings else {}
+    values = _define({**described, **_own(command)}, command)
     try:
-        return values, values([door.module, *argv])[1:]
+        return values, values([command.module, *argv])[1:]
     except flags.UnrecognizedFlagError as error:
         name = nearest(error.flagname, values)
-        raise Refusal(
+        raise UsageError(
             f"unknown flag --{error.flagname}: did you mean --{name}? (--help lists all)"
         ) from None
     except (flags.Error, OSError) as error:
-        raise Refusal(" ".join(str(error).split())) from None
+        raise UsageError(" ".join(str(error).split())) from None
 
 
-def given(values: flags.FlagValues, door: Door = BENCH) -> dict[str, Any]:
-    """The settings that the command line names; those that are swept as tuples."""
+def given(values: flags.FlagValues, command: Command = RUN) -> dict[str, Any]:
+    """The settings on the command line; a swept one is a tuple."""
     return {
         name: value
-        for name in sorted(set(values) - set(door.place))
+        for name in sorted(set(values) - set(command.flags))
         if (value := values[name].value) is not None
     }
 
 
-def flagfile(settings: Mapping[str, Value]) -> str:
-    """Settings as a file for --flagfile that replays them."""
-    return "".join(f"--{name}={value}\n" for name, value in settings.items())
-
-
-def help_text(values: flags.FlagValues, door: Door = BENCH) -> str:
+def help_text(values: flags.FlagValues, command: Command = RUN) -> str:
     """Every flag with its meaning, unit, legal values and default.
 
     The defaults shown are those of the benchmark and preset on the command line.
     """
-    own = _own(door)
-    lines = [f"usage: python -m {door.module} [--flag=value ...] [--flagfile=FILE]"]
+    own = _own(command)
+    lines = [f"usage: python -m {command.module} [--flag=value ...] [--flagfile=FILE]"]
     options, settings = dict(own), {}
-    if door.describes:
-        chosen = {k: v for k, v in given(values, door).items() if k not in own}
-        # Of a sweep the first.
+    if command.run_settings:
+        chosen = {k: v for k, v in given(values, command).items() if k not in own}
+        # A sweep shows its first point.
         firsts = {k: v[0] if isinstance(v, tuple) else v for k, v in chosen.items()}
         plan = make_plan(firsts)
-        options, settings = {**own, **all_options(plan.factories)}, plan.settings
+        named = named_in(plan.run.benchmark, plan.run.cells)
+        options, settings = {**own, **named.options()}, plan.settings
     for name, option in options.items():
         value = settings.get(name, option.default)
         legal = f" {{{', '.join(option.choices)}}}" if option.choices else ""
-        shown = "--model.hidden" if value is None else value
+        shown = "not set" if value is None else value
         lines += _entry(name, f"{option.help}{legal} (default: {shown})")
-    for name, text in door.place.items():
+    for name, text in command.flags.items():
         lines += _entry(name, text)
     return "\n".join(lines)
 
@@ -149,37 +146,38 @@ def _entry(name: str, text: str) -> list[str]:
     return [f"  --{name}", textwrap.indent(textwrap.fill(text, 74), " " * 6)]
 
 
-def _cells(argv: Sequence[str]) -> str:
-    """The value of --cells: a cell's own file must be loaded before it has flags."""
+def _named(argv: Sequence[str]) -> Named:
+    """The benchmark and cells of a command line: their files define more flags."""
     values = flags.FlagValues()
-    flags.DEFINE_string("cells", Front().cells, "", flag_values=values)
+    for name in ("benchmark", "cells"):
+        flags.DEFINE_string(name, getattr(RunConfig(), name), "", flag_values=values)
     try:
         values(["experiments", *argv], known_only=True)
     except (flags.Error, OSError) as error:
-        raise Refusal(" ".join(str(error).split())) from None
-    return values.cells
+        raise UsageError(" ".join(str(error).split())) from None
+    return named_in(values.benchmark, values.cells)
 
 
-def _own(door: Door) -> dict[str, Option]:
-    """The settings that a command has beside those of a run."""
+def _own(command: Command) -> dict[str, Option]:
+    """The settings of a command alone."""
     return {
         prefix + name: option
-        for prefix, target in door.configs.items()
+        for prefix, target in command.configs.items()
         for name, option in options_of(target).items()
     }
 
 
-def _define(options: Mapping[str, Option], door: Door) -> flags.FlagValues:
+def _define(options: Mapping[str, Option], command: Command) -> flags.FlagValues:
     values = flags.FlagValues()
     for name, option in options.items():
         if option.kind is bool:
             flags.DEFINE_boolean(name, None, option.help, flag_values=values)
             continue
         one = flags.EnumParser(option.choices) if option.choices else PARSERS[option.kind]()
-        many = door.sweeps and (option.choices or option.kind is not str)
-        parser = Several(one) if many else one
+        many = command.sweeps and (option.choices or option.kind is not str)
+        parser = OneOrMore(one) if many else one
         flags.DEFINE(parser, name, None, option.help, flag_values=values)
-    for name, text in door.place.items():
-        define = flags.DEFINE_string if name in door.words else flags.DEFINE_boolean
+    for name, text in command.flags.items():
+        define = flags.DEFINE_string if name in command.with_value else flags.DEFINE_boolean
         define(name, None, text, flag_values=values)
     return values

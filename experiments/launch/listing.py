@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`--list`: every benchmark, with what is known of it before anything is trained."""
+"""`--list`: a paragraph for every benchmark."""
 
 import textwrap
 from pathlib import Path
 
 from experiments.benchmarks.registry import BENCHMARKS
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.launch.plan import make_plan
 
 
@@ -16,17 +16,17 @@ def listing(data: Path) -> str:
     """A paragraph for each benchmark.
 
     Args:
-      data: where files are; of a benchmark without its files the chance is a formula.
+      data: directory of data files; without them, chance is given as a formula only.
     """
     paragraphs = []
-    for name, entry in BENCHMARKS.items():
-        about = entry.about
+    for name, spec in BENCHMARKS.items():
+        text = spec.description
         lines = {
-            "task": about.protocol,
-            "chance": f"{about.chance}{_baseline(name, data)}",
-            "published": about.published,
-            "time": f"{about.takes} on two cores, default preset",
-            "presets": ", ".join(entry.presets),
+            "task": text.task,
+            "chance": f"{text.chance}{_baseline(name, data)}",
+            "published": text.published,
+            "time": f"{text.time} on two cores, default preset",
+            "presets": ", ".join(spec.presets),
         }
         paragraphs.append("\n".join([name, *(_line(k, v) for k, v in lines.items())]))
     return "\n\n".join([*paragraphs, "python -m experiments --benchmark=NAME --preset=PRESET"])
@@ -39,9 +39,9 @@ def _line(label: str, text: str) -> str:
 
 
 def _baseline(name: str, data: Path) -> str:
-    """The loss without memory under the default preset."""
+    """The loss of the memoryless predictor under the default preset."""
     try:
         benchmark = make_plan({"benchmark": name}, None, data).benchmark
-    except Refusal:
+    except UsageError:
         return " (its files are not here)"
     return f" ({benchmark.baseline:.6g} {benchmark.unit} by default)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sweeps: a setting with several values is a run for each, side by side in one directory.
+"""Sweeps: one run for each value of a setting, in one directory.
 
     python -m experiments --copy_memory.lag=10,30,100
 """
@@ -7,31 +7,32 @@
 import contextlib
 import itertools
 import json
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.config.options import Value
-from experiments.runs import directory as runs
+from experiments.runs import names
 from experiments.runs.atomic import write_whole
+from experiments.runs.directory import clear, lock, new_directory
+from experiments.runs.location import RunLocation
 
 
 Chosen = Mapping[str, Value | tuple[Value, ...]]
-"""Settings by flag name; those that are swept have a tuple."""
+"""Settings by flag name; a swept one has a tuple of values."""
 
 
 def points(chosen: Chosen) -> dict[str, dict[str, Value]]:
-    """Name -> settings of every run; one without a name where nothing is swept.
+    """Name -> settings of every run; one run with an empty name without a sweep.
 
     Raises:
-      Refusal: a value stands twice.
+      UsageError: a value is given twice.
     """
     swept = {k: v for k, v in chosen.items() if isinstance(v, tuple)}
     for name, values in swept.items():
         if len(set(values)) < len(values):
-            raise Refusal(f"--{name} names a value twice: name each once")
+            raise UsageError(f"--{name} names a value twice: name each once")
     fixed: dict[str, Any] = {k: v for k, v in chosen.items() if k not in swept}
     found = {}
     for values in itertools.product(*swept.values()):
@@ -41,35 +42,35 @@ def points(chosen: Chosen) -> dict[str, dict[str, Value]]:
     return found
 
 
-def saved(place: runs.Place) -> Chosen | None:
-    """The settings of the sweep to resume; None where there is none.
+def saved(location: RunLocation) -> Chosen | None:
+    """The settings of the sweep to resume, or None.
 
     Raises:
-      Refusal: its file cannot be read.
+      UsageError: its file cannot be read.
     """
-    path = Path(place.workdir or "") / runs.SWEEP
-    if not (place.resume and path.exists()):
+    path = Path(location.workdir or "") / names.SWEEP
+    if not (location.resume and path.exists()):
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise Refusal(
+        raise UsageError(
             f"{path} cannot be read ({error}): restore it, or start anew with --overwrite"
         ) from None
 
 
 def agreed(chosen: Chosen, before: Chosen | None) -> Chosen:
-    """What is run: the sweep to resume, if what is chosen now does not contradict it.
+    """The settings of a sweep: those of the resumed one, if nothing contradicts them.
 
     Raises:
-      Refusal: it does.
+      UsageError: a setting on the command line differs.
     """
     if before is None:
         return chosen
     changed = [name for name, value in chosen.items() if before.get(name) != value]
     if changed:
-        raise Refusal(
+        raise UsageError(
             f"this sweep was started with other settings of {', '.join(changed)}: leave "
             f"these flags out to resume it, or choose another --workdir"
         )
@@ -77,21 +78,20 @@ def agreed(chosen: Chosen, before: Chosen | None) -> Chosen:
 
 
 @contextlib.contextmanager
-def open_sweep(place: runs.Place, chosen: Chosen) -> Iterator[Path]:
-    """Hold the directory of a sweep, and write down what is swept.
+def open_sweep(location: RunLocation, chosen: Chosen) -> Iterator[Path]:
+    """Lock the directory of a sweep, and write its settings.
 
     Raises:
-      Refusal: it holds a run, cannot be written, or another process holds it.
+      UsageError: it holds a run, cannot be written, or another process holds it.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = Path(place.workdir or f"runs/{chosen.get('benchmark', 'sweep')}-{stamp}")
-    if (path / runs.CONFIG).exists() and not place.overwrite:
-        raise Refusal(
+    path = Path(location.workdir or new_directory(str(chosen.get("benchmark", "sweep"))))
+    if (path / names.CONFIG).exists() and not location.overwrite:
+        raise UsageError(
             f"--workdir={path} holds a single run, not a sweep: choose another, or leave "
             f"one value of each setting to resume it"
         )
-    with runs.hold(path):
-        if place.overwrite:
-            runs.clear(path)
-        write_whole(path / runs.SWEEP, json.dumps(dict(chosen), indent=2) + "\n")
+    with lock(path):
+        if location.overwrite:
+            clear(path)
+        write_whole(path / names.SWEEP, json.dumps(dict(chosen), indent=2) + "\n")
         yield path

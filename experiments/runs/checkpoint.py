@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints that are verified: the one file that knows orbax.
+"""Checkpoints with a digest of every array. The one file that imports orbax.
 
-orbax commits a step with an atomic rename, so a process may die at any moment; but it
-reads flipped bits back without a word, and casts to the dtype it is asked for. So each
-step carries a digest of every leaf, checked before anything is trained from it.
+orbax commits a step with an atomic rename, so a process may die at any moment. It does
+not notice flipped bits, and casts to the dtype it is asked for; hence the digests, which
+are checked before training goes on.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 
 
 class Restored(NamedTuple):
@@ -22,8 +22,8 @@ class Restored(NamedTuple):
 
     Attributes:
       tree: the state.
-      note: what was saved beside it.
-      faults: what was wrong with newer checkpoints, which were moved aside.
+      note: plain data saved beside it.
+      faults: errors of newer checkpoints, which were moved aside.
     """
 
     tree: Any
@@ -35,7 +35,7 @@ class Checkpoints:
     """The checkpoints of one cell; the newest two are kept.
 
     Args:
-      directory: where they are; created if need be.
+      directory: created if missing.
     """
 
     def __init__(self, directory: Path):
@@ -55,7 +55,7 @@ class Checkpoints:
         """Commit a step.
 
         Raises:
-          OSError: it is not on the disk.
+          OSError: it could not be written.
         """
         leaves = named_leaves(tree)
         manifest = {"digests": digests(leaves), "note": note}
@@ -67,15 +67,15 @@ class Checkpoints:
             raise OSError(f"checkpoint {self.directory / str(step)} was not written")
 
     def restore(self, template: Any) -> Restored | None:
-        """The newest step that is whole; None if there is no checkpoint at all.
+        """The newest undamaged step; None without any checkpoint.
 
-        A damaged step is moved aside in favour of the one before.
+        Damaged steps are moved aside.
 
         Args:
-          template: a tree of the structure, shapes and dtypes to expect.
+          template: a tree of the expected structure, shapes and dtypes.
 
         Raises:
-          Refusal: there are checkpoints, and every one is damaged.
+          UsageError: every checkpoint is damaged.
         """
         steps = sorted(self.manager.all_steps(), reverse=True)
         faults: list[str] = []
@@ -89,7 +89,7 @@ class Checkpoints:
                 self._set_aside(damaged)
             return Restored(tree, note, tuple(faults))
         if faults:
-            raise Refusal(
+            raise UsageError(
                 f"no checkpoint in {self.directory} can be read ({'; '.join(faults)}): "
                 f"delete that directory to train this cell from step 0"
             )
@@ -117,7 +117,7 @@ class Checkpoints:
         self.manager = self._open()
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         self.manager.close()
 
 

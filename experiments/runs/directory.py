@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of a run: who may write to it, and what it says about itself."""
+"""The directory of a run: open it, lock it, clear it."""
 
 import contextlib
 import fcntl
@@ -12,38 +12,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from experiments.config.errors import Refusal
-from experiments.config.options import Value
-from experiments.launch.flags import flagfile
-from experiments.runs.atomic import partial_name, write_whole
+from experiments.config.errors import UsageError
+from experiments.config.options import Value, flagfile
+from experiments.runs.atomic import write_whole
 from experiments.runs.journal import Journal
-from experiments.runs.mirrors import NoMirror, check_mirror, open_mirror
-
-
-CONFIG, FLAGS, LOCK, SWEEP = "config.json", "flags.txt", "run.lock", "sweep.json"
-METRICS, FLOW, SAMPLES = "metrics.jsonl", "gradient_flow.jsonl", "samples.jsonl"
-CHECKPOINTS, FIGURES, LABORATORY = "checkpoints", "figures", "gradient_flow"
-SUMMARY, REPORT = "summary.json", "report.html"
-HORIZON = "horizon.csv"
-
-MIRRORED = ("tensorboard", "wandb")
-ARTEFACTS = (
-    *MIRRORED,
-    METRICS,
-    FLOW,
-    SAMPLES,
-    SUMMARY,
-    REPORT,
-    LABORATORY,
-    FIGURES,
-    HORIZON,
-    CHECKPOINTS,
-    FLAGS,
+from experiments.runs.location import RunLocation
+from experiments.runs.mirrors import NoMirror, open_mirror
+from experiments.runs.names import (
+    ARTEFACTS,
     CONFIG,
+    FIGURES,
+    FLAGS,
+    FLOW,
+    FORMAT,
+    LOCK,
+    METRICS,
+    SAMPLES,
+    SWEEP,
 )
-"""All that a run makes and --overwrite deletes; config.json, its mark, goes last."""
+
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+"""Packages whose versions can change the last bits of a result."""
 
 
 class Run(NamedTuple):
@@ -51,10 +41,10 @@ class Run(NamedTuple):
 
     Attributes:
       path: the directory.
-      journal: its metrics.
-      flow: gradient flow as training goes.
-      samples: what a language model writes as training goes.
-      notes: lines that the user should read before the run starts.
+      journal: metrics.
+      flow: gradient flow while training.
+      samples: samples of language models.
+      notes: lines to show before the run starts.
     """
 
     path: Path
@@ -65,114 +55,62 @@ class Run(NamedTuple):
 
     @property
     def figures(self) -> Path:
-        """Where its figures go."""
+        """Directory of the figures."""
         return self.path / FIGURES
 
 
-class Place(NamedTuple):
-    """Where a run goes, and who follows it, as the user said it."""
-
-    workdir: str | None
-    resume: bool
-    overwrite: bool
-    mirror: str | None
-
-
-def check_place(place: Place) -> None:
-    """Refuse a place that contradicts itself or would cost the user something.
-
-    Raises:
-      Refusal: see the messages.
-    """
-    check_mirror(place.mirror)
-    if place.resume and place.overwrite:
-        raise Refusal("--resume and --overwrite exclude each other: choose one")
-    if place.workdir is None:
-        if place.resume or place.overwrite:
-            raise Refusal("name the run to go on with: --workdir=DIR")
-        return
-    path = Path(place.workdir)
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise Refusal(f"--workdir={path} is not a directory: choose another")
-    if not (place.resume or place.overwrite):
-        raise Refusal(
-            f"--workdir={path} exists: --resume goes on with the run in it, --overwrite "
-            f"deletes it, or choose another"
-        )
-    foreign = {entry.name for entry in path.iterdir()} - {LOCK, partial_name(CONFIG)}
-    if foreign and not ((path / CONFIG).exists() or (path / SWEEP).exists()):
-        raise Refusal(
-            f"--workdir={path} holds no run (it has no {CONFIG}) but other files: "
-            f"choose another"
-        )
-
-
-def saved_settings(place: Place) -> dict[str, Value] | None:
-    """The settings of the run to resume; None where there is nothing to resume.
-
-    Raises:
-      Refusal: config.json cannot be read.
-    """
-    path = Path(place.workdir or "") / CONFIG
-    if not (place.resume and path.exists()):
-        return None
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise Refusal(
-            f"{path} cannot be read ({error}): restore it, or start anew with --overwrite"
-        ) from None
-
-
 @contextlib.contextmanager
-def open_run(place: Place, settings: Mapping[str, Value]) -> Iterator[Run]:
-    """Hold the run directory, and write down what the run is.
+def open_run(location: RunLocation, settings: Mapping[str, Value]) -> Iterator[Run]:
+    """Lock the run directory, and write the settings and versions.
 
     Raises:
-      Refusal: the directory cannot be written, or another process holds it.
+      UsageError: the directory cannot be written, or another process holds it.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = Path(place.workdir or f"runs/{settings['benchmark']}-{stamp}")
-    with hold(path):
-        if place.overwrite:
+    path = Path(location.workdir or new_directory(str(settings["benchmark"])))
+    with lock(path):
+        if location.overwrite:
             clear(path)
-        notes = _version_notes(path) if place.resume else ()
-        config = {"settings": dict(settings), "versions": versions()}
+        notes = _version_notes(path) if location.resume else ()
+        config = {"format": FORMAT, "settings": dict(settings), "versions": versions()}
         write_whole(path / CONFIG, json.dumps(config, indent=2) + "\n")
         write_whole(path / FLAGS, flagfile(settings))
-        mirror = open_mirror(place.mirror, path, settings)
+        mirror = open_mirror(location.mirror, path, settings)
         with contextlib.closing(mirror):
             flow, samples = (Journal(path / name, NoMirror()) for name in (FLOW, SAMPLES))
             yield Run(path, Journal(path / METRICS, mirror), flow, samples, notes)
 
 
-def hold(path: Path) -> IO[str]:
-    """An open file; the operating system lets go of it with the process.
+def new_directory(benchmark: str) -> str:
+    """A name under runs/ with the benchmark and the time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return f"runs/{benchmark.rpartition(':')[2]}-{stamp}"
+
+
+def lock(path: Path) -> IO[str]:
+    """Create a directory and lock it: the operating system unlocks when the file closes.
 
     Raises:
-      Refusal: the directory cannot be written, or another process holds it.
+      UsageError: the directory cannot be written, or another process holds it.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / LOCK).open("a", encoding="utf-8")
+        file = (path / LOCK).open("a", encoding="utf-8")
     except OSError as error:
-        raise Refusal(
+        raise UsageError(
             f"--workdir={path} cannot be written ({error.strerror}): choose another"
         ) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        lock.close()
-        raise Refusal(
+        file.close()
+        raise UsageError(
             f"--workdir={path} is in use by another process: wait for it, or choose another"
         ) from None
-    return lock
+    return file
 
 
 def versions() -> dict[str, str]:
-    """Of everything that decides the last bits of a result."""
+    """Versions of Python, the machine and the packages behind a result."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), "machine": platform.machine(), **found}
 
@@ -188,7 +126,7 @@ def _version_notes(path: Path) -> tuple[str, ...]:
 
 
 def clear(path: Path) -> None:
-    """Delete all that runs made in a directory, the runs of a sweep among it."""
+    """Delete the files of a run, or of all runs of a sweep; other files stay."""
     if (path / SWEEP).exists():
         for config in path.glob(f"*=*/{CONFIG}"):
             shutil.rmtree(config.parent)

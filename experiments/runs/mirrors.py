@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of the metrics for TensorBoard or wandb; `metrics.jsonl` stays the truth."""
+"""Copies of the metrics for TensorBoard or wandb; `metrics.jsonl` is the original."""
 
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from experiments.config.errors import Refusal, check_known
+from experiments.config.errors import UsageError, check_known
 from experiments.config.options import Value
 
 
@@ -14,23 +14,23 @@ Row = Mapping[str, Any]
 
 
 class Mirror(Protocol):
-    """Something that follows the rows of a run."""
+    """A copy of the metrics of a run."""
 
     def write(self, row: Row) -> None:
-        """Take one row of metrics."""
+        """Copy one row of metrics."""
 
     def close(self) -> None:
-        """No more rows will come."""
+        """Finish the copy."""
 
 
 class NoMirror:
-    """Follows nothing."""
+    """No copy."""
 
     def write(self, row: Row) -> None:
-        """Forget the row."""
+        """Drop the row."""
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 class TensorBoard:
@@ -52,7 +52,7 @@ class TensorBoard:
 
         key = row["cell"], row["seed"]
         if key not in self.writers:
-            # After a resumption, what an earlier process wrote past this step is void.
+            # A resumed run replaces what an earlier process wrote after this step.
             self.writers[key] = tensorboardX.SummaryWriter(
                 str(self.path / f"{key[0]}-seed{key[1]}"), purge_step=row["step"]
             )
@@ -100,26 +100,26 @@ MIRRORS: dict[str, tuple[str, Callable[[Path, Mapping[str, Value]], Mirror]]] = 
 
 
 def check_mirror(name: str | None) -> None:
-    """Refuse a mirror that is unknown or not installed.
+    """Check that a mirror is known and installed.
 
     Raises:
-      Refusal: says how to install it.
+      UsageError: it is not; says how to install it.
     """
     if name is None:
         return
     check_known("mirror", name, MIRRORS)
     if importlib.util.find_spec(MIRRORS[name][0]) is None:
-        raise Refusal(
+        raise UsageError(
             f"--mirror={name} needs {MIRRORS[name][0]}: pip install 'recur[{name}]'"
         )
 
 
 def open_mirror(name: str | None, path: Path, settings: Mapping[str, Value]) -> Mirror:
-    """The mirror of that name; one that follows nothing for None."""
+    """The mirror of that name; for None, no copy."""
     return NoMirror() if name is None else MIRRORS[name][1](path, settings)
 
 
 def numbers(row: Row) -> dict[str, float]:
-    """The metrics of a row, without what names it."""
+    """The metrics of a row, without cell, seed and step."""
     named = ("cell", "seed", "step")
     return {k: v for k, v in row.items() if k not in named and v is not None}

@@ -1,30 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of a cell in a run: the input of figures, summary and report."""
+"""The result of training one cell: the input of figures, summary and report."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.training.lag_curves import LagCurves
 from experiments.training.loop import Fit
 
 
-class Outcome(NamedTuple):
-    """What became of one cell.
+Measured = Mapping[str, np.ndarray]
+"""`loss` or name of a metric -> `[S]`."""
+
+
+class CellResult(NamedTuple):
+    """The result of one cell, over all seeds.
 
     Attributes:
-      parameters: how many numbers the model of one seed learns.
-      fit: the trained states; None if training broke off.
-      curves: phase -> leaf -> `[S, T]` lag curves.
-      failure: why training broke off; None if it did not.
+      parameters: number of trained parameters of one seed.
+      fit: the trained states; None if training failed.
+      flow: phase, `init` or `trained` -> lag curves.
+      failure: why training failed; None if it did not.
       compile_seconds: wall time of compilation.
-      placement: where the seeds were computed, in words.
-      profile: `[S, N]`, of a benchmark that has one and a cell that was trained.
+      placement: where the seeds were computed, for people.
+      test: `final` and `best` -> loss and metrics on the test set; None without one.
+      curves: name -> `[S, N]`, the curves of the benchmark after training.
     """
 
     parameters: int
     fit: Fit | None
-    curves: dict[str, dict[str, np.ndarray]]
+    flow: Mapping[str, LagCurves]
     failure: str | None
     compile_seconds: float
     placement: str
-    profile: np.ndarray | None = None
+    test: Mapping[str, Measured] | None
+    curves: Mapping[str, np.ndarray]

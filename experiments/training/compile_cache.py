@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JAX, set up before its first use: a cache of compiled programs."""
+"""Keep compiled programs on disk from run to run."""
 
 import hashlib
 import os
@@ -10,10 +10,10 @@ import jax
 
 
 def prepare() -> None:
-    """Keep what is compiled, unless the user chose otherwise.
+    """Switch the compilation cache of JAX on.
 
-    The choices of the user are those of JAX: `JAX_COMPILATION_CACHE_DIR` and
-    `JAX_ENABLE_COMPILATION_CACHE=0`.
+    `JAX_COMPILATION_CACHE_DIR` chooses another directory, and
+    `JAX_ENABLE_COMPILATION_CACHE=0` switches it off.
     """
     config: Any = jax.config
     if config.jax_compilation_cache_dir is None:
@@ -22,8 +22,10 @@ def prepare() -> None:
 
 
 def _private_directory() -> Path:
-    """Readable by the user alone, since what is in it is executed; one for each kind of
-    processor, since programs are compiled for it."""
+    """A directory for this kind of processor.
+
+    Only the user may read it: programs in it are executed.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.exists() else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the seeds of a cell are computed, and how: one program, compiled once, for all."""
+"""Where seeds are computed: one program, compiled once, for all seeds of a cell."""
 
 import functools
 import os
@@ -16,28 +16,30 @@ AXIS = "replica"
 
 
 class Replicas(NamedTuple):
-    """A way to compute the same for S seeds.
+    """A way to run one program for S seeds.
 
     Attributes:
-      place: a tree of arrays `[S, ...]` -> the same where programs take it.
-      fetch: what programs gave back -> a tree of NumPy arrays `[S, ...]`.
-      compile: `(function of one seed, its arguments or their shapes) -> program`, of
-        what `place` and other programs return.
-      words: the way, in words.
+      put: tree of arrays `[S, ...]` -> the same on the devices, as programs take it.
+      get: outputs of programs -> tree of NumPy arrays `[S, ...]`.
+      share: tree of arrays -> the same on the devices, for all seeds.
+      compile: `(function, shared, *examples) -> program`. The function takes the shared
+        tree and the arguments of one seed; the program takes those of all seeds.
+      description: where seeds are computed, for people.
     """
 
-    place: Callable[[Any], Any]
-    fetch: Callable[[Any], Any]
+    put: Callable[[Any], Any]
+    get: Callable[[Any], Any]
+    share: Callable[[Any], Any]
     compile: Callable[..., Callable[..., Any]]
-    words: str
+    description: str
 
 
-class BySeed(list):
-    """An array of each seed; for JAX a leaf, since it is not quite a list."""
+class PerSeed(list):
+    """An array for each seed. JAX sees a leaf, since it is a subclass of list."""
 
 
 def replicas(seeds: int) -> Replicas:
-    """The way for the machine: cores in turn on a CPU, else `vmap` on all devices."""
+    """The replicas for this machine: CPU cores, else `vmap` on all devices."""
     devices = jax.devices()
     if devices[0].platform == "cpu":
         return on_cores(seeds)
@@ -45,65 +47,87 @@ def replicas(seeds: int) -> Replicas:
 
 
 def on_cores(seeds: int) -> Replicas:
-    """Every core takes one seed after the other, whichever is next, of any cell.
+    """Cores pull (cell, seed) jobs from one queue.
 
-    A seed runs the program that it would run alone, so its bits are those it would have
-    alone. `vmap` over seeds is no faster on a CPU, and a program over several CPU devices
-    shares worse: three seeds leave one of two idle for a third of the time, and JAX runs
-    such programs one after the other.
+    A seed runs the program that it would run alone, so its bits are the same. `vmap` over
+    seeds is no faster on a CPU. A program over several CPU devices is slower: with three
+    seeds one of two cores idles for a third of the time, and JAX runs such programs one
+    after the other.
     """
 
-    def place(tree):
-        return jax.tree.map(BySeed, tree)
+    def put(tree):
+        return jax.tree.map(PerSeed, tree)
 
-    def fetch(tree):
+    def get(tree):
         return jax.tree.map(lambda leaf: np.stack(jax.device_get(list(leaf))), tree)
 
-    def compile_for_one(function, *examples):
-        compiled = jax.jit(function).lower(*examples).compile()
+    def compile_for_one(function, shared, *examples):
+        compiled = jax.jit(function).lower(shared, *examples).compile()
 
         def program(*trees):
             def run(seed):
                 one = jax.tree.map(lambda leaf: leaf[seed], trees)
-                return jax.block_until_ready(compiled(*one))
+                return jax.block_until_ready(compiled(shared, *one))
 
             outs = _cores().map(run, range(seeds))
-            return jax.tree.map(lambda *leaves: BySeed(leaves), *outs)
+            return jax.tree.map(lambda *leaves: PerSeed(leaves), *outs)
 
         return program
 
-    many = "seed" if seeds == 1 else "seeds"
-    words = f"{seeds} {many}, each a task of its own, on {_count()} CPU cores"
-    return Replicas(place, fetch, compile_for_one, words)
+    noun = "seed" if seeds == 1 else "seeds"
+    description = f"{seeds} {noun}, one job each, on {_count()} CPU cores"
+    return Replicas(put, get, _on_device_once, compile_for_one, description)
 
 
 def on_mesh(seeds: int, devices: Sequence[jax.Device]) -> Replicas:
-    """Under `vmap`, in equal shares on the devices, along the mesh axis `replica`."""
+    """Seeds under `vmap`, in equal shares over the mesh axis `replica`."""
     mesh = Mesh(np.array(devices), AXIS)
     spec = PartitionSpec(AXIS)
     sharding = NamedSharding(mesh, spec)
-    places = -(-seeds // mesh.size) * mesh.size
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    size = -(-seeds // mesh.size) * mesh.size
 
-    def place(tree):
-        # What is left over of the last share computes the first seed once more.
-        fill = lambda leaf: np.concatenate([leaf, leaf[:1].repeat(places - seeds, 0)])
+    def put(tree):
+        # Copies of the first seed fill the last share.
+        fill = lambda leaf: np.concatenate([leaf, leaf[:1].repeat(size - seeds, 0)])
         return jax.tree.map(lambda leaf: jax.device_put(fill(leaf), sharding), tree)
 
-    def fetch(tree):
+    def get(tree):
         return jax.tree.map(lambda leaf: leaf[:seeds], jax.device_get(tree))
 
-    def compile_for_all(function, *examples):
-        spread = jax.shard_map(
-            jax.vmap(function), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False
+    def share(tree):
+        return _on_device_once(tree, everywhere)
+
+    def compile_for_all(function, shared, *examples):
+        mapped = jax.vmap(function, (None, *(0 for _ in examples)))
+        sharded = jax.shard_map(
+            mapped,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), *(spec for _ in examples)),
+            out_specs=spec,
+            check_vma=False,
         )
         shaped = lambda leaf: jax.ShapeDtypeStruct(
-            (places, *leaf.shape), leaf.dtype, sharding=sharding
+            (size, *leaf.shape), leaf.dtype, sharding=sharding
         )
-        return jax.jit(spread).lower(*jax.tree.map(shaped, examples)).compile()
+        compiled = jax.jit(sharded).lower(shared, *jax.tree.map(shaped, examples)).compile()
+        return functools.partial(compiled, shared)
 
     kind = devices[0].platform.upper()
-    words = f"{seeds} seeds under vmap on {mesh.size} {kind} devices"
-    return Replicas(place, fetch, compile_for_all, words)
+    description = f"{seeds} seeds under vmap on {mesh.size} {kind} devices"
+    return Replicas(put, get, share, compile_for_all, description)
+
+
+def _on_device_once(tree: Any, sharding: NamedSharding | None = None) -> Any:
+    """Put a tree on the devices; an array that stands in several places goes once."""
+    found: dict[int, jax.Array] = {}
+
+    def put(leaf):
+        if id(leaf) not in found:
+            found[id(leaf)] = jax.device_put(leaf, sharding)
+        return found[id(leaf)]
+
+    return jax.tree.map(put, tree)
 
 
 def _count() -> int:
@@ -112,5 +136,5 @@ def _count() -> int:
 
 @functools.cache
 def _cores() -> ThreadPoolExecutor:
-    """For all cells together a thread for each core: more of them were slower."""
+    """One thread a core, for all cells together: more of them were slower."""
     return ThreadPoolExecutor(_count(), thread_name_prefix="core")

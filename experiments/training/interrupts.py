@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM and Ctrl-C end a run at the next safe point, with a checkpoint."""
+"""Stop at the next checkpoint on SIGTERM and Ctrl-C."""
 
 import contextlib
 import signal
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, and has saved what it has.
+    """A run was stopped by a signal, after saving a checkpoint.
 
     Args:
-      signum: the signal that asked.
+      signum: number of the signal.
     """
 
     def __init__(self, signum: int):
@@ -20,7 +20,7 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Callable[[], int | None]]:
-    """Note SIGTERM and SIGINT instead of dying of them; a second one is not deferred.
+    """Note the first SIGTERM or SIGINT; a second one has its usual effect.
 
     Yields:
       A function that returns the signal received, or None.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lag curves of a model on a benchmark: how far back the last loss is felt."""
+"""Lag curves of a network on a benchmark: gradient norm against distance in time."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -9,82 +9,104 @@ import jax
 import numpy as np
 
 from experiments.benchmarks.base import Benchmark
-from experiments.networks.sequence import Network
-from experiments.training.trainer import keys_of
+from experiments.benchmarks.terms import last_term
+from experiments.networks.base import Batch, Network, Site
+from experiments.training.keys import keys_of
 from recur import flow
 
 
-Curves = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
-"""cell -> phase -> leaf of the state -> `[S, T]` log10 norms by lag."""
+LagCurves = Mapping[str, np.ndarray]
+"""State name, as `labelled` gives it -> `[S, T]` log10 norms by lag."""
+
+Curves = Mapping[str, Mapping[str, LagCurves]]
+"""cell -> phase -> lag curves."""
 
 
 def make_curves(
     network: Network, benchmark: Benchmark, batch_size: int
-) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-    """Lag curves of the task's loss at the last time step alone.
+) -> Callable[..., dict[str, jax.Array]]:
+    """Lag curves of the loss at the last step, for every site of a network.
 
-    The loss is summed over the batch, so that each sequence has the derivative of its
-    own loss; the sequences are held out, and the same at every call.
+    The loss is summed over the batch, so each sequence has the derivative of its own
+    loss. The sequences are the same at every call; none of them is trained on.
 
     Returns:
-      `(params, seed) -> {leaf of the state: [T] log10 norms by lag}`.
+      `(arrays, params, seed) -> {state name: [T] log10 norms by lag}`.
     """
 
-    def curves(params, seed):
-        model = network.bind(params)
-        batch = benchmark.batch(keys_of(seed).flow, batch_size)
-
-        def last_loss(states):
-            logits = model.logits(output(states)[-1])
-            return benchmark.loss(logits, batch.targets[-1]).sum()
-
-        return by_leaf(
-            flow.lag_curve(
-                model.cell,
-                model.cell_params(),
-                model.cell_inputs(batch.inputs),
-                last_loss,
-            )
-        )
+    def curves(arrays, params, seed):
+        batch = last_term(flow_batch(benchmark, arrays, seed, batch_size))
+        sites = network.sites(params, batch, benchmark.loss)
+        return labelled({name: by_leaf(_lag_curve(site)) for name, site in sites.items()})
 
     return curves
 
 
-def output(state: Any) -> jax.Array:
-    """The leaf of a state that is the output of its cell: by contract, the first."""
-    return jax.tree.leaves(state)[0]
+def _lag_curve(site: Site) -> Any:
+    return flow.lag_curve(site.cell, site.params, site.xs, site.loss)
 
 
-def by_leaf(state: Any) -> dict[str, jax.Array]:
+def flow_batch(
+    benchmark: Benchmark, arrays: Any, seed: jax.typing.ArrayLike, batch_size: int
+) -> Batch:
+    """The sequences of gradient-flow curves: new ones, or validation data."""
+    name = "train" if benchmark.flow is None else "flow"
+    data = benchmark.train if benchmark.flow is None else benchmark.flow
+    batch = data.draw(arrays[name], keys_of(seed).flow, 0, batch_size)
+    return batch._replace(first=None)
+
+
+def by_leaf(state: Any) -> dict[str, Any]:
     """The leaves of a state by name; the first, the output, is always called h."""
     (_, first), *others = jax.tree.leaves_with_path(state)
     name = jax.tree_util.keystr
     return {"h": first, **{name(p, simple=True, separator="."): x for p, x in others}}
 
 
-def leaves_of(curves: Curves) -> list[str]:
-    """The leaves of all states, h first."""
-    phases = [leaves for phases in curves.values() for leaves in phases.values()]
-    return list(dict.fromkeys(["h", *(leaf for leaves in phases for leaf in leaves)]))
+def labelled(sites: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """`{"layer1.h": ...}` from `{"layer1": {"h": ...}}`; `{"h": ...}` of a single site."""
+    if len(sites) == 1:
+        return dict(next(iter(sites.values())))
+    return {
+        f"{site}.{name}": value
+        for site, named in sites.items()
+        for name, value in named.items()
+    }
+
+
+def outputs_of(names: Mapping[str, Any]) -> list[str]:
+    """The names of the outputs h, one for each site, in the order of the data."""
+    return [name for name in names if name.rpartition(".")[2] == "h"]
+
+
+def names_of(curves: Curves) -> list[str]:
+    """The state names of all cells, in order, h of each site first."""
+    phases = [named for phases in curves.values() for named in phases.values()]
+    return list(dict.fromkeys(name for named in phases for name in named))
 
 
 def table(curves: Curves) -> tuple[list[str], Iterator[tuple[str | int, ...]]]:
-    """Head and lines of `gradient_flow.csv`.
+    """Header and lines of `gradient_flow.csv`.
 
     A norm is `-inf` where the gradient is exactly zero, and empty where the cell has no
-    such state.
+    such state or its site fewer steps.
     """
-    leaves = leaves_of(curves)
+    names = names_of(curves)
 
     def lines():
         for cell, phases in curves.items():
             for phase, found in phases.items():
-                seeds, steps = found["h"].shape
+                seeds = len(next(iter(found.values())))
+                steps = max(values.shape[1] for values in found.values())
                 for seed, lag in itertools.product(range(seeds), range(steps)):
-                    norms = [
-                        f"{found[leaf][seed, lag]:.6f}" if leaf in found else ""
-                        for leaf in leaves
-                    ]
+                    norms = [_norm(found.get(name), seed, lag) for name in names]
                     yield cell, seed, phase, lag, *norms
 
-    return ["cell", "seed", "phase", "lag", *(f"log10_norm_{x}" for x in leaves)], lines()
+    head = ["cell", "seed", "phase", "lag", *(f"log10_norm_{name}" for name in names)]
+    return head, lines()
+
+
+def _norm(values: np.ndarray | None, seed: int, lag: int) -> str:
+    if values is None or lag >= values.shape[1]:
+        return ""
+    return f"{values[seed, lag]:.6f}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop on the host: stretches of training, rows, checkpoints, and when to stop."""
+"""The training loop on the host: compiled steps, rows, checkpoints, signals."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,34 +11,26 @@ import numpy as np
 from experiments.config.settings import Train
 from experiments.runs.checkpoint import Checkpoints
 from experiments.runs.journal import Journal, Row
+from experiments.training.callbacks import Callback
 from experiments.training.devices import Replicas
+from experiments.training.evaluation import LOSS
 from experiments.training.interrupts import Interrupted
 from experiments.training.progress import Progress
-from experiments.training.trainer import Stretch, TrainState
+from experiments.training.trainer import TrainLog, TrainState
 
 
 class Diverged(Exception):
-    """A loss that is no longer finite; the message says where."""
-
-
-class Watcher(Protocol):
-    """Sees the states at every evaluation, and keeps of them what it is there for."""
-
-    def begin(self, step: int, states: Any) -> None:
-        """Training goes on from here: forget what was kept past this step."""
-
-    def record(self, step: int, states: Any) -> float:
-        """Keep what this step is to be kept of; the seconds that were computing."""
+    """A loss that is not finite; the message says where."""
 
 
 class Fit(NamedTuple):
     """A trained cell.
 
     Attributes:
-      states: the final states, as programs take them.
-      evaluation: `[seeds]` held-out loss and metrics at the end.
-      seconds: wall time of training, checkpoints and earlier sessions of the run included.
-      computing: the part of it in the compiled stretches.
+      states: the final states, on the devices.
+      evaluation: validation loss and metrics after the last step, `[S]` each.
+      seconds: wall time of training, including checkpoints and interrupted processes.
+      computing: part of it inside the compiled steps.
     """
 
     states: TrainState
@@ -48,29 +40,29 @@ class Fit(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """What training one cell needs besides its state.
+    """What the training of one cell needs besides its state.
 
     Attributes:
-      cell: its name.
-      seeds: how many seeds it has.
-      replicas: how they are computed.
-      advance: compiled `(states, seeds, stops) -> (states, Stretch)`.
-      train: how to train.
-      journal: where rows go.
+      cell: name of the cell.
+      seeds: number of seeds.
+      replicas: where the seeds are computed.
+      train_steps: compiled `(states, seeds, stops) -> (states, TrainLog)`.
+      train: the settings.
+      journal: where metrics go.
       checkpoints: where states go.
-      watchers: those who keep what they see as training goes.
-      progress: who is told.
+      callbacks: called after every evaluation.
+      progress: what the user sees.
       signalled: returns the signal that asked to stop, or None.
     """
 
     cell: str
     seeds: int
     replicas: Replicas
-    advance: Callable[..., tuple[TrainState, Stretch]]
+    train_steps: Callable[..., tuple[TrainState, TrainLog]]
     train: Train
     journal: Journal
     checkpoints: Checkpoints
-    watchers: Sequence[Watcher]
+    callbacks: Sequence[Callback]
     progress: Progress
     signalled: Callable[[], int | None]
 
@@ -79,27 +71,27 @@ def fit(loop: Loop, states: TrainState, seeds: jax.Array) -> Fit:
     """Train from the newest checkpoint, or from `states`, to the last step.
 
     Raises:
-      Diverged: a loss stopped being finite.
+      Diverged: a loss is not finite.
       Interrupted: a signal asked to stop; a checkpoint was saved.
     """
     states, note = _restore(loop, states)
-    step = int(loop.replicas.fetch(states).step[0])
+    step = int(loop.replicas.get(states).step[0])
     while step < loop.train.steps:
         began = time.monotonic()
         stop = min(step + loop.train.eval_every, loop.train.steps)
-        stops = loop.replicas.place(np.full(loop.seeds, stop, np.int32))
-        states, stretch = loop.advance(states, seeds, stops)
-        stretch = loop.replicas.fetch(stretch)
+        stops = loop.replicas.put(np.full(loop.seeds, stop, np.int32))
+        states, log = loop.train_steps(states, seeds, stops)
+        log = loop.replicas.get(log)
         note["computing"] += time.monotonic() - began
-        _record(loop, stretch, step, stop)
+        _record(loop, log, step, stop)
         step = stop
-        note["computing"] += sum(w.record(step, states) for w in loop.watchers)
-        note["evaluation"] = {k: v.tolist() for k, v in stretch.evaluation.items()}
+        note["computing"] += sum(c.record(step, states) for c in loop.callbacks)
+        note["evaluation"] = {k: v.tolist() for k, v in log.evaluation.items()}
         note["seconds"] += time.monotonic() - began
         signum = loop.signalled()
         if signum or step == loop.train.steps or step % loop.train.checkpoint_every == 0:
             began = time.monotonic()
-            loop.checkpoints.save(step, loop.replicas.fetch(states), note)
+            loop.checkpoints.save(step, loop.replicas.get(states), note)
             note["seconds"] += time.monotonic() - began
         if signum:
             raise Interrupted(signum)
@@ -108,56 +100,58 @@ def fit(loop: Loop, states: TrainState, seeds: jax.Array) -> Fit:
 
 
 def _restore(loop: Loop, states: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """The newest checkpoint, with the journal cut back to it."""
-    restored = loop.checkpoints.restore(loop.replicas.fetch(states))
+    """The newest checkpoint, with the journal cut back to its step."""
+    restored = loop.checkpoints.restore(loop.replicas.get(states))
     note: dict[str, Any] = {"seconds": 0.0, "computing": 0.0, "evaluation": {}}
     if restored is not None:
-        states, note = loop.replicas.place(restored.tree), {**note, **restored.note}
+        states, note = loop.replicas.put(restored.tree), {**note, **restored.note}
         for fault in restored.faults:
             loop.progress.say(f"{loop.cell}: checkpoint moved aside, {fault}")
-    step = int(loop.replicas.fetch(states).step[0])
+    step = int(loop.replicas.get(states).step[0])
     loop.journal.keep(lambda row: row["cell"] != loop.cell or row["step"] <= step)
-    for watcher in loop.watchers:
-        watcher.begin(step, states)
+    for callback in loop.callbacks:
+        callback.begin(step, states)
     return states, note
 
 
-def _record(loop: Loop, stretch: Stretch, start: int, stop: int) -> None:
-    """Write down the steps after `start` up to `stop`, as far as they are finite.
+def _record(loop: Loop, log: TrainLog, start: int, stop: int) -> None:
+    """Write the rows of steps start+1 to stop, up to the first loss that is not finite.
 
     Raises:
-      Diverged: they are not.
+      Diverged: a loss is not finite.
     """
-    finite = np.isfinite(stretch.loss[:, : stop - start])
-    if finite.all() and np.isfinite(stretch.evaluation["eval_loss"]).all():
-        loop.journal.append(_rows(loop, stretch, start, stop))
-        loop.progress.advance(loop.cell, stop, stretch)
+    finite = np.isfinite(log.loss[:, : stop - start])
+    if finite.all() and np.isfinite(log.evaluation[LOSS]).all():
+        loop.journal.append(_rows(loop, log, start, stop))
+        loop.progress.update(loop.cell, stop, log.evaluation)
         return
-    # An evaluation that is not finite after losses that are belongs to the last step.
+    # If only the evaluation is not finite, the last step is to blame.
     step = stop if finite.all() else start + int((~finite).any(0).argmax()) + 1
-    losses = np.asarray(stretch.loss)[:, step - start - 1]
-    lost = stretch.evaluation["eval_loss"] if finite.all() else losses
+    losses = np.asarray(log.loss)[:, step - start - 1]
+    lost = log.evaluation[LOSS] if finite.all() else losses
     seed = int((~np.isfinite(lost)).argmax())
-    rows = [row for row in _rows(loop, stretch, start, stop) if row["step"] < step]
+    rows = [row for row in _rows(loop, log, start, stop) if row["step"] < step]
     end = {"cell": loop.cell, "seed": seed, "step": step, "loss": None}
     loop.journal.append([*rows, end])
     raise Diverged(f"the loss of seed {seed} is {lost[seed]} at step {step}")
 
 
-def _rows(loop: Loop, stretch: Stretch, start: int, stop: int) -> Iterator[Row]:
-    """Means over `log_every` steps for each seed; an evaluation with the last of them."""
+def _rows(loop: Loop, log: TrainLog, start: int, stop: int) -> Iterator[Row]:
+    """Means over `log_every` steps for each seed, with the evaluation in the last row."""
     every = loop.train.log_every
+    evaluation = {"eval_loss": log.evaluation[LOSS], **log.evaluation}
+    del evaluation[LOSS]
     for begin in range(start, stop, every):
         end = min(begin + every, stop)
         window = slice(begin - start, end - start)
-        for seed in range(len(stretch.loss)):
+        for seed in range(len(log.loss)):
             row = {
                 "cell": loop.cell,
                 "seed": seed,
                 "step": end,
-                "loss": float(stretch.loss[seed, window].mean()),
-                "grad_norm": float(stretch.grad_norm[seed, window].mean()),
+                "loss": float(log.loss[seed, window].mean()),
+                "grad_norm": float(log.grad_norm[seed, window].mean()),
             }
             if end == stop:
-                row |= {k: float(v[seed]) for k, v in stretch.evaluation.items()}
+                row |= {name: float(v[seed]) for name, v in sorted(evaluation.items())}
             yield row

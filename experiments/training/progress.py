@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user sees while a run goes: a bar on a terminal, plain lines in a log."""
+"""Progress of a run: bars on a terminal, plain lines in a log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import rich.console
 import rich.progress
 import rich.table
 
 from experiments.config.settings import Train
-from experiments.training.trainer import Stretch
 
 
 class Progress:
-    """Reports on training.
+    """Show the progress of a run.
 
     Args:
       cells: the cells of the run, in order.
       train: how they are trained.
 
     Attributes:
-      bars: the context to train in; its bars are shown on a terminal alone.
+      bars: context manager around training; its bars show on a terminal only.
     """
 
     def __init__(self, cells: Iterable[str], train: Train):
         self.train = train
-        # Names and values come from the user: none of it is markup.
+        # Names come from the user and may look like markup.
         self.console = rich.console.Console(markup=False, highlight=False)
         self.bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description:>8}", markup=False),
@@ -45,13 +45,13 @@ class Progress:
         self.console.print(line, soft_wrap=True)
 
     def begin(self, cell: str) -> None:
-        """A cell is being compiled."""
+        """Show that a cell is being compiled."""
         self.bars.start_task(self.tasks[cell])
         self._status(cell, 0, "compiling")
 
-    def advance(self, cell: str, step: int, stretch: Stretch) -> None:
-        """A cell has been trained up to a step."""
-        means = {name: values.mean() for name, values in stretch.evaluation.items()}
+    def update(self, cell: str, step: int, evaluation: Mapping[str, np.ndarray]) -> None:
+        """Show the step that a cell has reached, with its evaluation."""
+        means = {name: values.mean() for name, values in evaluation.items()}
         status = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         self._status(cell, step, status)
         marked = step % self.train.checkpoint_every == 0 or step == self.train.steps
@@ -62,5 +62,5 @@ class Progress:
         self.bars.update(self.tasks[cell], completed=step, status=status)
 
     def table(self, table: rich.table.Table) -> None:
-        """Print the table that ends a run."""
+        """Print a table."""
         self.console.print(table)

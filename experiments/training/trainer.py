@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training as pure functions: one step, and a stretch of steps on the device."""
+"""Training as pure functions: from seed to loss, many steps in one program."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,34 +8,53 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.benchmarks.base import Batch, Benchmark, mean_loss
+from experiments.benchmarks.base import Benchmark
 from experiments.config.settings import Train
-from experiments.networks.sequence import Network
+from experiments.networks.base import Batch, Network
+from experiments.training.evaluation import LOSS, losses_and_metrics, make_evaluate
+from experiments.training.keys import keys_of
+from experiments.training.optimizer import make_optimizer
+
+
+class Best(NamedTuple):
+    """The parameters of the best evaluation so far.
+
+    Attributes:
+      loss: `[]` validation loss.
+      step: `[]` int32, updates made then.
+      params: parameters then.
+    """
+
+    loss: jax.Array
+    step: jax.Array
+    params: Any
 
 
 class TrainState(NamedTuple):
-    """Everything that training changes. With several seeds, each leaf leads with one.
+    """Everything that training changes. Over several seeds, each leaf is `[S, ...]`.
 
     Attributes:
-      step: `[]` int32, updates made so far.
-      params: parameters of the model.
+      step: `[]` int32, updates made.
+      params: parameters of the network.
       opt_state: state of the optimizer.
-      carry: state of the network at the end of the last chunk, of a task of streams.
+      carry: state of the recurrences at the end of the last batch of streams, or ().
+      best: for a benchmark with a test set, the `Best` parameters; else ().
     """
 
     step: jax.Array
     params: Any
     opt_state: optax.OptState
     carry: Any = ()
+    best: Best | tuple[()] = ()
 
 
-class Stretch(NamedTuple):
-    """What a stretch of at most N steps measured.
+class TrainLog(NamedTuple):
+    """Measurements of at most N training steps.
 
     Attributes:
-      loss: `[N]` training loss of each step, nats; zero past the end of the stretch.
-      grad_norm: `[N]` global norm of its gradient before clipping.
-      evaluation: loss and metrics on held-out sequences after its last step.
+      loss: `[N]` training loss of each step; zero after the last one.
+      grad_norm: `[N]` global norm of the gradient before clipping.
+      evaluation: validation loss and metrics after the last step.
     """
 
     loss: jax.Array
@@ -44,126 +63,134 @@ class Stretch(NamedTuple):
 
 
 class Trainer(NamedTuple):
-    """Training of one model on one benchmark, for a single seed `[]` int32.
+    """The training of one network on one benchmark, for one seed `[]` int32.
 
     Attributes:
       init: `seed -> TrainState`.
-      step: `(state, batch) -> (state, (loss, gradient norm))`, one update.
-      advance: `(state, seed, stop) -> (state, Stretch)`, up to step `stop`.
+      step: `(state, batch, key) -> (state, (loss, gradient norm))`, one update.
+      train_steps: `(arrays, state, seed, stop) -> (state, TrainLog)`, up to step `stop`.
+      test: `(arrays, state, seed) -> {"final": ..., "best": ...}`, loss and metrics on
+        the test set; None without one.
     """
 
     init: Callable[[jax.Array], TrainState]
-    step: Callable[[TrainState, Batch], tuple[TrainState, tuple[jax.Array, jax.Array]]]
-    advance: Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, Stretch]]
+    step: Callable[..., tuple[TrainState, tuple[jax.Array, jax.Array]]]
+    train_steps: Callable[..., tuple[TrainState, TrainLog]]
+    test: Callable[..., dict[str, dict[str, jax.Array]]] | None
 
 
-class Keys(NamedTuple):
-    """The streams of randomness of a seed; no two overlap."""
-
-    init: jax.Array
-    train: jax.Array
-    held_out: jax.Array
-    flow: jax.Array
-
-
-def keys_of(seed: jax.Array) -> Keys:
-    """Every random number of a run comes from its seed and the step."""
-    return Keys(*jax.random.split(jax.random.key(seed), len(Keys._fields)))
-
-
-def make_optimizer(train: Train) -> optax.GradientTransformation:
-    """Clipping, then the update rule, under the schedule."""
-    half = train.steps // 2
-    rates = {
-        "constant": lambda: optax.constant_schedule(train.learning_rate),
-        "half_cosine": lambda: optax.join_schedules(
-            [
-                optax.constant_schedule(train.learning_rate),
-                optax.cosine_decay_schedule(train.learning_rate, train.steps - half),
-            ],
-            [half],
-        ),
+def arrays_of(benchmark: Benchmark) -> dict[str, Any]:
+    """The arrays of all data of a benchmark, the argument of its compiled programs."""
+    sets = {
+        "train": benchmark.train,
+        "validation": benchmark.validation,
+        "test": benchmark.test,
+        "flow": benchmark.flow,
     }
-    rules = {
-        "adam": lambda rate: optax.adam(rate, b2=train.decay),
-        "rmsprop": lambda rate: optax.rmsprop(rate, decay=train.decay),
-        "sgd": optax.sgd,
-    }
-    bounds = {"norm": optax.clip_by_global_norm, "value": optax.clip}
-    bound = bounds[train.clip_by](train.clip) if train.clip else optax.identity()
-    return optax.chain(bound, rules[train.optimizer](rates[train.schedule]()))
+    return {name: data.arrays for name, data in sets.items() if data is not None}
 
 
 def make_trainer(network: Network, benchmark: Benchmark, train: Train) -> Trainer:
     """The training of a network, as pure functions of the seed."""
     optimizer = make_optimizer(train)
-
-    chunks = benchmark.streams and benchmark.streams(train.batch)
-
-    def loss_fn(params, batch: Batch, carry):
-        carry, logits = network.bind(params).go_on(batch.inputs, carry)
-        return mean_loss(benchmark, logits, batch), carry
-
-    def step(state, batch):
-        # Of a task without streams the state is () before and after: it begins anew.
-        carry = state.carry if chunks else None
-        (loss, carry), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, batch, carry
-        )
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        state = TrainState(state.step + 1, params, opt_state, carry if chunks else ())
-        return state, (loss, optax.tree.norm(grads))
-
-    def draw(state, key):
-        """The next batch, and the state with the carry to read it from."""
-        if not chunks:
-            return state, benchmark.batch(jax.random.fold_in(key, state.step), train.batch)
-        chunk = chunks(state.step)
-        fresh = network.bind(state.params).initial_state(train.batch)
-        carry = jax.tree.map(
-            lambda new, old: jnp.where(chunk.first, new, old), fresh, state.carry
-        )
-        return state._replace(carry=carry), chunk.batch
-
-    def evaluate(params, key):
-        batch = benchmark.examined(key, train.eval_batch)
-        logits = in_parts(network.bind(params), batch.inputs, train.eval_parts)
-        return {
-            "eval_loss": mean_loss(benchmark, logits, batch),
-            **benchmark.metrics(logits, batch),
-        }
+    step = make_step(network, benchmark, optimizer)
+    measures = losses_and_metrics(benchmark)
+    validate = make_evaluate(network, benchmark.validation, measures, train)
 
     def init(seed):
         params = network.init(keys_of(seed).init)
-        carry = network.bind(params).initial_state(train.batch) if chunks else ()
-        return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), carry)
+        carry = initial_carry(network, benchmark, train, params)
+        zero = jnp.zeros((), jnp.int32)
+        best = Best(jnp.array(jnp.inf), zero, params) if benchmark.test else ()
+        return TrainState(zero, params, optimizer.init(params), carry, best)
 
-    def advance(state, seed, stop):
+    def train_steps(arrays, state, seed, stop):
         keys = keys_of(seed)
 
-        def body(index, carry):
-            state, losses, norms = carry
-            state, (loss, norm) = step(*draw(state, keys.train))
+        def body(index, loop):
+            state, losses, norms = loop
+            key = jax.random.fold_in(keys.train, state.step)
+            batch = benchmark.train.draw(arrays["train"], key, state.step, train.batch)
+            noise = jax.random.fold_in(keys.noise, state.step)
+            state, (loss, norm) = step(state, batch, noise)
             return state, losses.at[index].set(loss), norms.at[index].set(norm)
 
-        # The bounds are data, so that a last, shorter stretch needs no compilation.
+        # The bounds are data, so that a last, shorter call runs the same program.
         blank = jnp.zeros(train.eval_every)
         state, losses, norms = jax.lax.fori_loop(
             0, stop - state.step, body, (state, blank, blank)
         )
-        return state, Stretch(losses, norms, evaluate(state.params, keys.held_out))
+        evaluation = validate(arrays["validation"], state.params, keys.validation)
+        return keep_best(state, evaluation[LOSS]), TrainLog(losses, norms, evaluation)
 
-    return Trainer(init, step, advance)
+    return Trainer(init, step, train_steps, make_test(network, benchmark, train))
 
 
-def in_parts(
-    model: Callable[[jax.Array], jax.Array], inputs: jax.Array, parts: int
-) -> jax.Array:
-    """`model(inputs)`, `[T, B, I] -> [T, B, O]`, one part of the batch after the other."""
-    if parts == 1:
-        return model(inputs)
-    steps, batch_size, size = inputs.shape
-    each = inputs.reshape(steps, parts, batch_size // parts, size).swapaxes(0, 1)
-    outputs = jax.lax.map(model, each).swapaxes(0, 1)
-    return outputs.reshape(steps, batch_size, -1)
+def make_step(
+    network: Network, benchmark: Benchmark, optimizer: optax.GradientTransformation
+) -> Callable[..., tuple[TrainState, tuple[jax.Array, jax.Array]]]:
+    """One update: `(state, batch, key) -> (state, (loss, gradient norm))`."""
+
+    def loss_of(params, batch: Batch, carry, key):
+        outputs, carry = network.apply(params, batch, carry, key)
+        total, count = benchmark.loss(outputs, batch)
+        return total / count, carry
+
+    def step(state, batch, key=None):
+        streams = batch.first is not None
+        (loss, carry), grads = jax.value_and_grad(loss_of, has_aux=True)(
+            state.params, batch, state.carry if streams else None, key
+        )
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        state = state._replace(
+            step=state.step + 1,
+            params=params,
+            opt_state=opt_state,
+            carry=carry if streams else (),
+        )
+        return state, (loss, optax.tree.norm(grads))
+
+    return step
+
+
+def initial_carry(
+    network: Network, benchmark: Benchmark, train: Train, params: Any
+) -> Any:
+    """Zeros in the place of the carry before the first batch of streams, or ()."""
+
+    def run(arrays, key):
+        batch = benchmark.train.draw(arrays, key, 0, train.batch)
+        if batch.first is None:
+            return ()
+        return network.apply(params, batch, None, key)[1]
+
+    shapes = jax.eval_shape(run, benchmark.train.arrays, jax.random.key(0))
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def keep_best(state: TrainState, loss: jax.Array) -> TrainState:
+    """The state with `best` replaced where the validation loss is lower."""
+    if not isinstance(state.best, Best):
+        return state
+    now = Best(loss, state.step, state.params)
+    better = loss < state.best.loss
+    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), now, state.best)
+    return state._replace(best=best)
+
+
+def make_test(
+    network: Network, benchmark: Benchmark, train: Train
+) -> Callable[..., dict[str, dict[str, jax.Array]]] | None:
+    """The evaluation on the test set, after the last step and at the best one."""
+    data = benchmark.test
+    if data is None:
+        return None
+    evaluate = make_evaluate(network, data, losses_and_metrics(benchmark), train)
+
+    def test(arrays, state, seed):
+        key = keys_of(seed).test
+        final = evaluate(arrays["test"], state.params, key)
+        return {"final": final, "best": evaluate(arrays["test"], state.best.params, key)}
+
+    return test
