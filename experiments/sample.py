@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Have a trained language model write.
+"""Write with a trained language model.
 
     python -m experiments.sample --run=RUN --prompt=The --temperature=0.8 --top_k=20
 """
@@ -11,24 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.benchmarks.data.files import data_directory
-from experiments.config.errors import Refusal, check_at_least, check_known
+from experiments.config.errors import UsageError, check_at_least, check_known
 from experiments.launch import flags
-from experiments.launch.plan import Plan, construct, make_plan
-from experiments.runs import directory as runs
+from experiments.launch.plan import Plan, construct
+from experiments.networks.base import Decoding
+from experiments.networks.generation import as_ids, as_text
 
 
 @dataclass(frozen=True)
-class Writing:
-    """How a model writes.
+class Sample:
+    """How to write.
 
     Attributes:
-      prompt: what it reads first; its first symbol if not given.
-      length: how much it writes [symbols].
-      temperature: above 0; small is sure of itself, 1 is what was learned.
-      top_k: draw from that many of the likeliest symbols; 0 is all.
-      seed: of what is drawn, and the same text each time.
-      cell: which of the cells of the run; the first if not given.
-      network: which seed of that cell.
+      prompt: text to read first; if empty, the first symbol of the vocabulary.
+      length: symbols to write [symbols].
+      temperature: divides the logits; above 0, 1 draws from the learned distribution.
+      top_k: draw from the k most likely symbols; 0 draws from all.
+      seed: seed of the drawn symbols; the same seed gives the same text.
+      cell: a cell of the run; if empty, the first.
+      model_seed: which trained seed of that cell writes.
     """
 
     prompt: str = ""
@@ -37,103 +38,91 @@ class Writing:
     top_k: int = 0
     seed: int = 0
     cell: str = ""
-    network: int = 0
+    model_seed: int = 0
 
     def __post_init__(self):
         check_at_least(1, length=self.length)
-        check_at_least(0, top_k=self.top_k, network=self.network, seed=self.seed)
+        check_at_least(0, top_k=self.top_k, model_seed=self.model_seed, seed=self.seed)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(
-                f"temperature must be above 0, got {self.temperature}; for the likeliest "
+                f"temperature must be above 0, got {self.temperature}; for the most likely "
                 f"symbol each time choose --top_k=1"
             )
 
 
-DOOR = flags.Door(
+COMMAND = flags.Command(
     module="experiments.sample",
-    place={
-        "run": "directory of the run whose model writes",
-        "data_dir": flags.PLACE["data_dir"],
+    flags={
+        "run": "directory of the run whose network writes",
+        "data_dir": flags.FLAGS["data_dir"],
         "help": "show this and exit",
     },
-    words=("run", "data_dir"),
-    configs={"": Writing},
-    describes=False,
+    with_value=("run", "data_dir"),
+    configs={"": Sample},
+    run_settings=False,
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the prompt and what follows.
+    """Print the prompt and what the network writes after it.
 
     Returns:
-      The exit status: 0 done, 2 the input is refused.
+      The exit status: 0 done, 2 bad input.
     """
     try:
-        values = flags.parse(argv, DOOR)
+        values = flags.parse(argv, COMMAND)
         if values.help:
-            print(flags.help_text(values, DOOR))
+            print(flags.help_text(values, COMMAND))
             return 0
-        writing = construct(Writing, "", flags.given(values, DOOR))
+        sample = construct(Sample, "", flags.given(values, COMMAND))
         if values.run is None:
-            raise Refusal("name the run whose model writes: --run=DIR")
-        plan = _plan(Path(values.run), data_directory(values.data_dir))
-        prompt = _prompt(plan, writing)
-        print(writing.prompt + _written(plan, writing, Path(values.run), prompt))
-    except Refusal as error:
+            raise UsageError("name the run whose network writes: --run=DIR")
+        print(_write(Path(values.run), sample, data_directory(values.data_dir)))
+    except UsageError as error:
         print(f"recur: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _plan(run: Path, data: Path) -> Plan:
-    saved = runs.saved_settings(runs.Place(str(run), True, False, None))
-    if saved is None:
-        raise Refusal(f"--run={run} holds no run (it has no {runs.CONFIG}): name another")
-    plan = make_plan({}, saved, data)
-    if not plan.benchmark.spells:
-        raise Refusal(
-            f"--run={run} is of {plan.front.benchmark}, which is no language model: name a "
-            f"run of char_lm or hello"
-        )
-    return plan
-
-
-def _prompt(plan: Plan, writing: Writing) -> list[int]:
-    from experiments.networks.generation import as_ids
-
-    if writing.cell:
-        check_known("--cell", writing.cell, plan.cells)
-    if writing.network >= plan.front.seeds:
-        raise Refusal(f"--network={writing.network}: the run has {plan.front.seeds} seeds")
-    symbols = plan.benchmark.symbols
-    try:
-        return as_ids(writing.prompt or symbols[0], symbols)
-    except ValueError as error:
-        raise Refusal(f"--{error}") from None
-
-
-def _written(plan: Plan, writing: Writing, run: Path, prompt: Sequence[int]) -> str:
-    # flax and orbax take seconds to import: a refusal must not wait for them.
+def _write(run: Path, sample: Sample, data: Path) -> str:
+    """The prompt and the text that follows it."""
+    # orbax takes a second to import, too long for an error message about a flag.
     import jax
     import jax.numpy as jnp
 
-    from experiments.gradient_flow.settings import Lab
-    from experiments.gradient_flow.subjects import probes
-    from experiments.networks.generation import Manner, write
+    from experiments.training.restore import params_of, plan_of, restore
 
-    name = writing.cell or next(iter(plan.cells))
-    one = plan._replace(cells={name: plan.cells[name]})
-    *_, probe = probes(one, Lab(), run)
-    symbols = plan.benchmark.symbols
-    ids = write(
-        probe.network,
-        probe.params[writing.network],
-        len(symbols),
-        jnp.array(prompt),
-        jax.random.key(writing.seed),
-        Manner(writing.temperature, writing.top_k, writing.length),
-    )
-    return "".join(symbols[i] for i in ids.tolist())
+    plan = plan_of(run, data)
+    cell = sample.cell or next(iter(plan.cells))
+    prompt = _checked_prompt(run, plan, sample)
+    decode = plan.network(cell).decode
+    if decode is None:
+        raise UsageError(
+            f"--run={run} trained {plan.name}, which is no language model: name a run of "
+            f"char_lm or hello"
+        )
+    params = params_of(restore(plan, cell, run), sample.model_seed)
+    config = Decoding(sample.temperature, sample.top_k, sample.length)
+    key = jax.random.key(sample.seed)
+    ids = jax.jit(decode, static_argnums=3)(params, jnp.array(prompt)[:, None], key, config)
+    return sample.prompt + as_text(ids.ids[:, 0].tolist(), plan.benchmark.vocabulary)
+
+
+def _checked_prompt(run: Path, plan: Plan, sample: Sample) -> list[int]:
+    """The ids of the prompt."""
+    if sample.cell:
+        check_known("--cell", sample.cell, plan.cells)
+    if sample.model_seed >= plan.run.seeds:
+        raise UsageError(
+            f"--model_seed={sample.model_seed}: --run={run} has {plan.run.seeds} seeds"
+        )
+    vocabulary = plan.benchmark.vocabulary
+    if not vocabulary:
+        return [0]
+    try:
+        return as_ids(sample.prompt or vocabulary[0], vocabulary)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
 
 
 if __name__ == "__main__":

@@ -55,3 +55,14 @@ def last_term(batch: Batch) -> Batch:
     steps = jnp.arange(len(weights))[:, None]
     last = jnp.where(weights > 0, steps, -1).max(0)
     return batch._replace(weights=jnp.where(steps == last, weights, 0.0))
+
+
+def one_term_each(batch: Batch) -> jax.Array:
+    """Weights `[N, ...]` of N batches that have one term of the loss each.
+
+    For targets `[T, B]`, N = T and term t is that of step t; for targets `[B]`, N = 1.
+    """
+    weights = jnp.ones(batch.targets.shape) if batch.weights is None else batch.weights
+    if weights.ndim < 2:
+        return weights[None]
+    return jnp.eye(len(weights))[:, :, None] * weights

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The classics on one page: what papers and courses claim of gradient, measured.
+"""One page of classic statements about gradient in recurrent networks, measured.
 
     python -m experiments.gradient_flow --preset=paper
 """
@@ -9,17 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import __main__ as bench
 from experiments.gradient_flow import published
 from experiments.gradient_flow.analyses.lags import lag_curves
-from experiments.gradient_flow.figure import draw
-from experiments.gradient_flow.panel import HEAD, Lines, Panels, rows
+from experiments.gradient_flow.figure import write_figure
+from experiments.gradient_flow.panel import HEAD, Lines, Panels, Subject, rows
 from experiments.gradient_flow.settings import Lab
-from experiments.gradient_flow.subjects import probes
+from experiments.gradient_flow.probe import probes
 from experiments.launch.plan import make_plan
 from experiments.reporting import page
 from experiments.reporting.drawing import write_csv
-from experiments.runs.directory import Place, saved_settings, versions
+from experiments.run import run as train_and_report
+from experiments.runs.directory import open_run, versions
+from experiments.runs.location import RunLocation
+from experiments.training.progress import Progress
 from recur import flow
 from recur.cells import rnn
 from recur.initializers import orthogonal
@@ -64,21 +66,30 @@ SIZE = r"$\log_{10}\,\sigma_1$ of $\mathrm{d}s_T/\mathrm{d}s_{T-k}$"
 
 
 def classics(directory: Path) -> None:
-    """Measure and draw everything, on one page in the directory."""
+    """Measure everything, and write one page in the directory.
+
+    Raises:
+      Interrupted: a signal stopped the training.
+      UsageError: a cell diverged, and has no trained states.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     measured = {row.name: published.curves(row, DRAWS) for row in published.ROWS}
     found = {
-        "tanh": {"bound": _bound(), "input scale": _input_scale(measured)},
-        "lstm and gru": {"biases": _biases(measured), "orthogonal": _orthogonal(measured)},
-        "copy memory": _training(directory / "copy_memory"),
+        _subject("tanh"): {"bound": _bound(), "input scale": _input_scale(measured)},
+        _subject("lstm and gru"): {
+            "biases": _biases(measured),
+            "orthogonal": _orthogonal(measured),
+        },
+        _subject("copy memory"): _training(directory / "copy_memory"),
     }
     stated = (
         f"Fresh networks: {published.UNITS} units, {published.INPUTS} inputs of N(0, 1), "
         f"lecun input weights, orthogonal for each gate where nothing else is said, float64, "
-        f"{DRAWS} draws. Copy memory: the default run of the bench with {SEEDS} seeds."
+        f"{DRAWS} draws. Copy memory: the default run of `python -m experiments` with "
+        f"{SEEDS} seeds."
     )
     write_csv(directory / "classics.csv", HEAD, rows(found))
-    draw(found, stated, directory / "classics")
+    write_figure(found, stated, directory / "classics")
     slopes = published.table(measured)
     write_csv(directory / "slopes.csv", slopes[0], slopes[1:])
     parts = [
@@ -98,6 +109,10 @@ def classics(directory: Path) -> None:
     print(f"classics: {target}", *_notes(found), sep="\n  ")
     for line in slopes:
         print(f"{line[0]:<40}", *(f"{cell:>26}" for cell in line[1:]))
+
+
+def _subject(name: str) -> Subject:
+    return Subject(name, "", name)
 
 
 def _bound() -> Lines:
@@ -156,10 +171,11 @@ def _orthogonal(measured) -> Lines:
 
 
 def _training(run: Path) -> Panels:
-    """The h of each cell, before and after the default run of the bench."""
-    if not run.exists():
-        bench.main([f"--seeds={SEEDS}", f"--workdir={run}"])
-    plan = make_plan({}, saved_settings(Place(str(run), True, False, None)))
+    """Lag curves of h of each cell, before and after the default run."""
+    plan = make_plan({"seeds": SEEDS})
+    location = RunLocation(str(run), overwrite=run.exists())
+    with open_run(location, plan.settings) as opened:
+        train_and_report(plan, opened, Progress(plan.cells, plan.train))
     panels: dict[str, dict[str, np.ndarray]] = {"init": {}, "trained": {}}
     for probe in probes(plan, Lab(), run):
         panels[probe.phase][probe.name] = lag_curves(probe)["h"]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figure of an analysis: a row for each network, a column for each panel."""
+"""The figure of an analysis: a row for each recurrence, a column for each panel."""
 
 import itertools
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,26 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.gradient_flow.panel import Lines, Map, Panels
+from experiments.gradient_flow.panel import Found, Lines, Map
 from experiments.reporting.drawing import DASHES, STYLE, band, colours, save
 
 
 FEW = 12
-"""Points that are marked, since a line of fewer is hard to see."""
+"""Curves with fewer points have markers."""
 
 
-def draw(found: Mapping[str, Panels], title: str, stem: Path) -> None:
-    """Draw every panel of every network, as SVG and PNG."""
+def write_figure(found: Found, title: str, stem: Path) -> None:
+    """Write every panel of every recurrence, as SVG and PNG."""
     width = max(len(panels) for panels in found.values())
     with matplotlib.rc_context({**STYLE, "font.size": 8}):
         size = (max(7.2, 3.7 * width), 0.5 + 2.6 * len(found))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(found), width, squeeze=False)
-        for row, (network, panels) in zip(grid, found.items(), strict=True):
+        for row, (subject, panels) in zip(grid, found.items(), strict=True):
             for ax in row[len(panels) :]:
                 ax.set_axis_off()
             for ax, (name, panel) in zip(row, panels.items(), strict=False):
-                ax.set_title(f"{network}: {name}", loc="left", fontsize=8)
+                ax.set_title(f"{subject.label}: {name}", loc="left", fontsize=8)
                 _draw(figure, ax, panel)
         figure.suptitle(textwrap.fill(title, int(15 * size[0])), fontsize=8)
         save(figure, stem)
@@ -46,7 +45,7 @@ def _draw(figure: Figure, ax: Any, panel: Lines | Map) -> None:
 
 
 def _draw_lines(ax, panel):
-    # One curve may lie on another: dashes let both be seen.
+    # Dashes show curves that lie on top of each other.
     wheel = zip(colours(panel.curves).items(), itertools.cycle(DASHES), strict=False)
     for (name, colour), dashes in wheel:
         values = panel.curves[name]
@@ -63,7 +62,7 @@ def _draw_lines(ax, panel):
 
 
 def _bound(ax, panel):
-    """What is measured decides the axis: a bound may go anywhere."""
+    """Limit the axis to the measured values; theory may leave it."""
     values = np.concatenate([np.ravel(v) for v in panel.curves.values()] or [np.zeros(1)])
     finite = values[np.isfinite(values)]
     if len(finite):

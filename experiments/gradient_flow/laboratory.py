@@ -1,69 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every analysis of every network, written down as it is found."""
+"""Run analyses on every recurrence of every network, and write their pages."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 
-from experiments.config.errors import Refusal, check_known
+from experiments.config.errors import UsageError, check_known
 from experiments.gradient_flow.analyses import ANALYSES
-from experiments.gradient_flow.panel import Panels
-from experiments.gradient_flow.probe import Probe, path_names
+from experiments.gradient_flow.panel import Panels, Subject
+from experiments.gradient_flow.probe import Probe, path_names, probes
 from experiments.gradient_flow.report import write
 from experiments.gradient_flow.settings import Lab
-from experiments.gradient_flow.subjects import probes
 from experiments.launch.plan import Plan
-from experiments.reporting import figures
+from experiments.reporting.heading import heading_of
 
 
-def look(plan: Plan, lab: Lab, run: Path | None, directory: Path) -> None:
-    """Run the analyses chosen, and say where each is.
+def analyse(plan: Plan, lab: Lab, run: Path | None, directory: Path) -> None:
+    """Run the chosen analyses, write their pages, and print where they are.
 
     Raises:
-      Refusal: an analysis or a path is unknown, or the run has no checkpoints.
+      UsageError: an analysis or a path is unknown, or the run has no checkpoints.
     """
     names = lab.analyses.split(",") if lab.analyses else list(ANALYSES)
     for name in names:
         check_known("analysis", name, ANALYSES)
-    networks = list(probes(plan, lab, run))
-    for probe in networks:
-        _check_paths(probe)
+    subjects = list(probes(plan, lab, run))
+    for probe in subjects:
+        _check_settings(probe)
     directory.mkdir(parents=True, exist_ok=True)
-    stated = _stated(plan, lab, networks)
+    stated = _conditions(plan, lab, subjects)
     settings = {**plan.settings, **{f"lab.{k}": v for k, v in asdict(lab).items()}}
     for name in names:
-        shown: dict[str, Panels] = {}
-        for probe in networks:
+        found: dict[Subject, Panels] = {}
+        for probe in subjects:
             if panels := ANALYSES[name].run(probe):
-                shown[f"{probe.name} {probe.phase}"] = panels
-        if not shown:
-            print(f"{name}: nothing to show of these networks")
+                network = f"{probe.name} {probe.phase}"
+                found[Subject(network, probe.site, probe.label)] = panels
+        if not found:
+            print(f"{name}: does not apply to these networks")
             continue
-        notes = write(directory, name, ANALYSES[name].caption, shown, stated, settings)
+        notes = write(directory, name, ANALYSES[name].caption, found, stated, settings)
         print(f"{name}: {directory / name}.html", *notes, sep="\n  ")
 
 
-def _check_paths(probe: Probe) -> None:
+def _check_settings(probe: Probe) -> None:
+    if probe.lab.window > probe.steps:
+        raise UsageError(
+            f"--lab.window={probe.lab.window} is longer than the sequences: choose 1 to "
+            f"{probe.steps}"
+        )
     known = path_names(probe)
     for name in probe.lab.paths:
         if name not in known:
-            raise Refusal(
+            raise UsageError(
                 f"--lab.through: {probe.name} has no path {name!r}, it has {', '.join(known)}"
             )
 
 
-def _stated(plan: Plan, lab: Lab, networks: Sequence[Probe]) -> str:
-    """The conditions under which everything was measured."""
-    view = networks[0].view(networks[0].params[0], 0)
-    scale = float(jnp.sqrt(jnp.square(view.xs).mean()))
+def _conditions(plan: Plan, lab: Lab, subjects: Sequence[Probe]) -> str:
+    """The conditions of every measurement."""
+    view = subjects[0].view(subjects[0].params[0], 0)
+    xs = jax.tree.leaves(view.xs)[0]
+    scale = float(jnp.sqrt(jnp.square(xs.astype(jnp.float32)).mean()))
     loss = {"last": "the last step", "all": "all steps, summed"}[lab.loss]
+    data = "new sequences" if plan.benchmark.flow is None else "validation sequences"
+    heading = heading_of(plan)
     conditions = [
-        figures.task(plan),
+        heading.title,
         f"loss: {loss}",
         f"root mean square of the inputs {scale:.3g}",
-        f"{plan.front.seeds} seeds, {lab.batch} sequences each",
+        f"{plan.run.seeds} seeds, {lab.batch} {data} each",
         plan.model.precision,
     ]
-    return "; ".join([*conditions, *(figures.label(name, plan) for name in plan.cells)])
+    return "; ".join([*conditions, *heading.labels.values()])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an analysis finds: panels of lines or of a map, and their rows as CSV."""
+"""Panels of an analysis, lines or a map, and their rows as CSV."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -11,13 +11,13 @@ class Lines(NamedTuple):
     """Curves over a common axis.
 
     Attributes:
-      x: `[X]`, or several of them by name where curves differ in it.
+      x: `[X]`.
       curves: name -> `[S, X]`, one for each seed.
       x_label: with its unit.
       y_label: with its unit.
       theory: name -> `[X]`, drawn over the curves.
       log_x: whether x is drawn on a logarithmic axis.
-      notes: lines that say what was measured against what was predicted.
+      notes: lines that compare measurement and prediction.
     """
 
     x: np.ndarray
@@ -52,16 +52,33 @@ class Map(NamedTuple):
 
 
 Panels = Mapping[str, Lines | Map]
-"""Title -> panel, of one network."""
-
-HEAD = ["network", "panel", "curve", "seed", "x", "value"]
+"""Title -> panel, of one site of a network."""
 
 
-def rows(found: Mapping[str, Panels]) -> Iterator[list[str | int | float]]:
+class Subject(NamedTuple):
+    """The recurrence that an analysis is about.
+
+    Attributes:
+      network: cell and phase, such as `lstm trained`.
+      site: name of the recurrence, such as `layer1`.
+      label: both, or the network alone if it has one site.
+    """
+
+    network: str
+    site: str
+    label: str
+
+
+Found = Mapping[Subject, Panels]
+
+HEAD = ["network", "site", "panel", "curve", "seed", "x", "value"]
+
+
+def rows(found: Found) -> Iterator[list[str | int | float]]:
     """The lines of the CSV under `HEAD`; the seed of a theory or a map is empty."""
-    for network, panels in found.items():
+    for subject, panels in found.items():
         for title, panel in panels.items():
-            start = [network, title]
+            start = [subject.network, subject.site, title]
             yield from _of_map(start, panel) if isinstance(panel, Map) else _of_lines(
                 start, panel
             )

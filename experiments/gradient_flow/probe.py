@@ -1,104 +1,155 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network under the microscope: fresh or trained, with the sequences it is given."""
+"""The recurrences to analyse: every site of every network, fresh or trained."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.base import Batch, Benchmark
-from experiments.config.options import Value
+from experiments.benchmarks.base import Benchmark
+from experiments.benchmarks.terms import last_term
 from experiments.gradient_flow.settings import Lab
-from experiments.networks.sequence import Model, Network
-from experiments.training.lag_curves import output
-from experiments.training.trainer import keys_of
+from experiments.launch.plan import Plan
+from experiments.networks.base import Batch, Network, Site
+from experiments.training.lag_curves import flow_batch
+from experiments.training.restore import initial_of, restore
+from experiments.training.trainer import TrainState, arrays_of
 from recur import flow
 from recur.cell import Cell, Params, State
 
 
 class View(NamedTuple):
-    """One seed of a network, and what it is given.
+    """A site for one seed: the arguments of `recur.flow`, and the batch.
 
     Attributes:
       cell: the cell.
       params: its parameters.
-      xs: `[T, B, I]` what it reads.
-      loss: `states -> scalar`, the sum over the batch.
-      model: the network around it.
-      batch: inputs and targets.
+      xs: its inputs, `[T, B, I]` or with the flags of a wrapped cell.
+      loss: `states -> scalar`, summed over the batch.
+      batch: inputs and targets of the network.
     """
 
     cell: Cell
     params: Params
-    xs: jax.Array
+    xs: Any
     loss: Callable[[State], jax.Array]
-    model: Model
     batch: Batch
+
+    @property
+    def first_sequence(self) -> Any:
+        """The inputs of the first sequence, without a batch axis."""
+        return jax.tree.map(lambda leaf: leaf[:, 0], self.xs)
 
 
 class Probe(NamedTuple):
-    """A network in one phase, with all its seeds.
+    """A site of a network in one phase, for all seeds.
 
     Attributes:
-      name: of the cell.
+      name: name of the cell.
       phase: `init` or `trained`.
+      site: name of the recurrence.
       network: the network.
-      benchmark: what it is given.
-      lab: how it is looked at.
-      params: of each seed.
-      settings: all that the network was made with.
+      benchmark: the task.
+      arrays: its data.
+      lab: settings of the analyses.
+      params: parameters of the network, for each seed.
+      sites: the names of all recurrences of the network.
     """
 
     name: str
     phase: str
+    site: str
     network: Network
     benchmark: Benchmark
+    arrays: Any
     lab: Lab
     params: Sequence[Any]
-    settings: Mapping[str, Value]
+    sites: Sequence[str]
+
+    @property
+    def label(self) -> str:
+        """Cell and phase, and the site where there are several."""
+        words = [self.name, self.phase, *([self.site] if len(self.sites) > 1 else [])]
+        return " ".join(words)
+
+    @property
+    def steps(self) -> int:
+        """T, the length of the recurrence."""
+        shapes = jax.eval_shape(lambda: self.view(self.params[0], 0).xs)
+        return jax.tree.leaves(shapes)[0].shape[0]
 
     @property
     def window(self) -> int:
         """The steps over which Jacobians are multiplied."""
-        return self.lab.window or self.benchmark.steps
+        return self.lab.window or self.steps
 
     def view(self, params: Any, seed: jax.typing.ArrayLike) -> View:
-        """One seed; the sequences are held out, and the same at every call."""
-        model = self.network.bind(params)
-        batch = self.benchmark.batch(keys_of(jnp.asarray(seed)).flow, self.lab.batch)
-        last = slice(-1, None) if self.lab.loss == "last" else slice(None)
+        """The site for one seed, on the sequences of the laboratory."""
+        batch = self.batch(self.arrays, seed, self.lab.batch)
+        site = self.site_of(params, batch)
+        return View(site.cell, site.params, site.xs, site.loss, batch)
 
-        def loss(states):
-            logits = model.logits(output(states)[last])
-            losses = self.benchmark.loss(logits, batch.targets[last])
-            # What does not count in training does not here.
-            return (losses if batch.weights is None else losses * batch.weights[last]).sum()
+    def batch(self, arrays: Any, seed: jax.typing.ArrayLike, size: int) -> Batch:
+        """Sequences that are not trained on, with the loss of the settings."""
+        batch = flow_batch(self.benchmark, arrays, seed, size)
+        return last_term(batch) if self.lab.loss == "last" else batch
 
-        xs = model.cell_inputs(batch.inputs)
-        return View(model.cell, model.cell_params(), xs, loss, model, batch)
+    def site_of(self, params: Any, batch: Batch) -> Site:
+        """The site of the network on a batch."""
+        return self.network.sites(params, batch, self.benchmark.loss)[self.site]
 
     def views(self) -> Iterator[View]:
-        """Every seed."""
+        """The site for every seed."""
         for seed, params in enumerate(self.params):
             yield self.view(params, seed)
 
     def each(self, function: Callable[[View], Any]) -> Any:
-        """`function` of every seed, compiled once, as NumPy arrays `[S, ...]`.
+        """Apply a function to every seed; NumPy arrays `[S, ...]`.
 
-        One seed after the other: two factorisations of matrices at the same time can wait
-        for each other for ever (jaxlib 0.10 on two cores). So a function has one at most.
+        One seed after the other: two factorisations of matrices at the same time can
+        deadlock (jaxlib 0.10 on two cores), so the function has one at most.
         """
-        run = jax.jit(lambda params, seed: function(self.view(params, seed)))
-        found = [jax.device_get(run(p, seed)) for seed, p in enumerate(self.params)]
+
+        def of_seed(arrays, params, seed):
+            return function(self._replace(arrays=arrays).view(params, seed))
+
+        run = jax.jit(of_seed)
+        found = [
+            jax.device_get(run(self.arrays, params, seed))
+            for seed, params in enumerate(self.params)
+        ]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
+def probes(plan: Plan, lab: Lab, run: Path | None) -> Iterator[Probe]:
+    """Every site of every cell: before training and, from a run directory, after it.
+
+    Raises:
+      UsageError: the run has no checkpoint of a cell, or none that can be read.
+    """
+    arrays = arrays_of(plan.benchmark)
+    for name in plan.cells:
+        phases = {"init": initial_of(plan, name)}
+        if run is not None:
+            phases["trained"] = restore(plan, name, run)
+        network = plan.network(name)
+        for phase, states in phases.items():
+            params = _per_seed(states, plan.run.seeds)
+            sites = _site_names(network, plan.benchmark, arrays, params[0])
+            for site in sites:
+                yield Probe(
+                    name, phase, site, network, plan.benchmark, arrays, lab, params, sites
+                )
+
+
 def path_names(probe: Probe) -> tuple[str, ...]:
-    """The paths of its cell."""
+    """The paths of the cell of a site."""
     view = probe.view(probe.params[0], 0)
-    state = view.cell.initial_state(view.params, view.xs.shape[1:-1])
+    batch_shape = jax.tree.leaves(view.xs)[0].shape[1:-1]
+    state = view.cell.initial_state(view.params, batch_shape)
     us = view.cell.project(view.params, view.xs)
     return flow.paths_of(view.cell, view.params, state, us).names
 
@@ -107,3 +158,21 @@ def state_size(view: View) -> int:
     """The numbers in the state of one sequence."""
     state = jax.eval_shape(lambda: view.cell.initial_state(view.params, ()))
     return sum(leaf.size for leaf in jax.tree.leaves(state))
+
+
+def _per_seed(states: TrainState, seeds: int) -> list[Any]:
+    return [
+        jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), states.params)
+        for i in range(seeds)
+    ]
+
+
+def _site_names(network, benchmark, arrays, params) -> tuple[str, ...]:
+    names: list[str] = []
+
+    def trace():
+        sites = network.sites(params, flow_batch(benchmark, arrays, 0, 1), benchmark.loss)
+        names.extend(sites)
+
+    jax.eval_shape(trace)
+    return tuple(names)

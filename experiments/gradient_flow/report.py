@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from experiments.config.options import Value
-from experiments.gradient_flow.figure import draw
-from experiments.gradient_flow.panel import HEAD, Panels, rows
+from experiments.gradient_flow.figure import write_figure
+from experiments.gradient_flow.panel import HEAD, Found, rows
 from experiments.reporting import page
 from experiments.reporting.drawing import write_csv
 from experiments.runs.directory import versions
@@ -16,28 +16,28 @@ def write(
     directory: Path,
     name: str,
     caption: str,
-    found: Mapping[str, Panels],
+    found: Found,
     stated: str,
     settings: Mapping[str, Value],
 ) -> list[str]:
     """Write `NAME.csv`, `NAME.svg`, `NAME.png` and `NAME.html`.
 
     Args:
-      directory: where to.
-      name: of the analysis.
-      caption: what is seen.
-      found: network -> what was found of it.
-      stated: under what conditions.
-      settings: of the networks and of the laboratory.
+      directory: the target.
+      name: name of the analysis.
+      caption: explanation of the figure.
+      found: recurrence -> its panels.
+      stated: conditions of the measurement.
+      settings: settings of the networks and of the laboratory.
 
     Returns:
-      What was measured against what was predicted, line by line.
+      The notes of all panels, which compare measurement and prediction.
     """
     write_csv(directory / f"{name}.csv", HEAD, rows(found))
-    draw(found, stated, directory / name)
+    write_figure(found, stated, directory / name)
     notes = [
-        f"{network}: {note}"
-        for network, panels in found.items()
+        f"{subject.label}: {note}"
+        for subject, panels in found.items()
         for panel in panels.values()
         for note in panel.notes
     ]

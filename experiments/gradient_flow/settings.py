@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How networks are looked at: the flags of the laboratory."""
+"""Settings of the laboratory."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,16 +9,17 @@ from experiments.config.errors import check_at_least
 
 @dataclass(frozen=True)
 class Lab:
-    """How networks are looked at.
+    """What to analyse, and how.
 
     Attributes:
-      analyses: names of analyses, separated by commas; empty is all of them.
-      batch: held-out sequences [sequences].
-      loss: `last` is that of the last time step alone, `all` the sum over all of them.
-      window: the last steps, for products of Jacobians; 0 is the whole sequence [steps].
-      through: paths, separated by commas, on which gradient may go in one more curve of
-        the analysis `paths`; empty is none.
-      lengths: of truncation, separated by commas [steps].
+      analyses: names, separated by commas; if empty, all.
+      batch: sequences, none of which is trained on [sequences].
+      loss: `last` is the loss of the last time step, `all` the sum over all steps.
+      window: number of last steps in products of Jacobians; 0 is the whole sequence
+        [steps].
+      through: paths, separated by commas, for one more curve of the analysis `paths`,
+        with gradient through these paths alone.
+      lengths: truncation lengths, separated by commas [steps].
     """
 
     analyses: str = ""

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What theory predicts for a network as it stands: laws of its weights and biases."""
+"""Theoretical lag curves of a network, from its weights and biases.
+
+Each law looks at what a cell computes, and applies to every cell that computes it.
+"""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.gradient_flow.probe import Probe, View
+from experiments.training.lag_curves import by_leaf
 from recur import flow
 
 
@@ -16,8 +20,8 @@ class Law(NamedTuple):
     """A predicted lag curve.
 
     Attributes:
-      leaf: the part of the state that it is about.
-      name: of the law, for legends.
+      leaf: the part of the state.
+      name: name of the law, for legends.
       curve: `[T]` log10 by lag, 0 at lag 0.
     """
 
@@ -27,24 +31,21 @@ class Law(NamedTuple):
 
 
 def laws_of(probe: Probe) -> list[Law]:
-    """The laws of a cell, for its first seed; none where none is known."""
-    make = LAWS.get(probe.name)
-    if make is None:
-        return []
+    """The laws that apply to a site, for its first seed."""
     view = probe.view(probe.params[0], 0)
-    return make(view, probe)
+    return [*_tanh_network(view), *_gates_by_bias(view)]
 
 
-def _tanh_network(view: View, probe: Probe) -> list[Law]:
-    """Mean field, from the variances that the weights and inputs have; and the bound."""
-    if probe.settings.get(f"{probe.name}.activation", "tanh") != "tanh":
+def _tanh_network(view: View) -> list[Law]:
+    """Mean field theory and the bound on the norm, for h' = tanh(h W_h + u)."""
+    if not _is_tanh_network(view):
         return []
     weights = view.params.w_h
     us = view.cell.project(view.params, view.xs)
     field = flow.mean_field(
         float(len(weights) * jnp.square(weights).mean()), float(jnp.square(us).mean())
     )
-    lags = np.arange(len(view.xs))
+    lags = np.arange(_steps(view))
     bound = float(flow.norm_bound(weights))
     return [
         Law("h", "mean field", lags * field.slope / math.log(10)),
@@ -52,24 +53,40 @@ def _tanh_network(view: View, probe: Probe) -> list[Law]:
     ]
 
 
-def _gate(leaf: str, block: int, sign: float) -> Callable[[View, Probe], list[Law]]:
-    """What a gate carries whose bias is that block of b, the sign what opens it."""
+def _is_tanh_network(view: View) -> bool:
+    """Whether a step of the cell equals tanh(h W_h + u) at a random state and input."""
+    weights = getattr(view.params, "w_h", None)
+    if weights is None or weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        return False
+    h = jax.random.normal(jax.random.key(0), (weights.shape[0],), weights.dtype)
+    us = view.cell.project(view.params, view.first_sequence)
+    state = view.cell.initial_state(view.params, ())
+    shapes = [getattr(leaf, "shape", None) for leaf in (us, state)]
+    if shapes != [(_steps(view), *h.shape), h.shape]:
+        return False
+    after = view.cell.step(view.params, h, us[0])[1]
+    # A bfloat16 has 8 bits.
+    return bool(jnp.allclose(after, jnp.tanh(h @ weights + us[0]), atol=0.02))
 
-    def make(view, probe):
-        del probe
-        if view.params.b is None:
-            return []
-        blocks = view.params.w_h.shape[1] // view.params.w_h.shape[0]
-        bias = sign * view.params.b.reshape(blocks, -1)[block]
-        curve = np.asarray(flow.gate_curve(bias, jnp.arange(len(view.xs))))
-        return [Law(leaf, "sigma(b)^k, gate by its bias alone", curve)]
 
-    return make
+def _gates_by_bias(view: View) -> list[Law]:
+    """sigma(b)^k: what a unit keeps over k steps if its gate has its bias as only input.
+
+    The gates are those of a zero state and a zero input, where retention is strictly
+    between 0 and 1.
+    """
+    blank = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[:1]), view.first_sequence)
+    kept = by_leaf(flow.gates(view.cell, view.params, blank).retention)
+    lags = np.arange(_steps(view))
+    laws = []
+    for leaf, retention in kept.items():
+        fraction = np.asarray(retention[0], np.float64)
+        if ((fraction > 0) & (fraction < 1)).all():
+            bias = jnp.asarray(np.log(fraction) - np.log1p(-fraction))
+            curve = np.asarray(flow.gate_curve(bias, lags))
+            laws.append(Law(leaf, "sigma(b)^k, gate by its bias alone", curve))
+    return laws
 
 
-LAWS: dict[str, Callable[[View, Probe], list[Law]]] = {
-    "rnn": _tanh_network,
-    "lstm": _gate("c", 1, 1.0),
-    "gru": _gate("h", 0, -1.0),
-}
-"""Cell -> what theory says of it."""
+def _steps(view: View) -> int:
+    return jax.tree.leaves(view.xs)[0].shape[0]

@@ -125,7 +125,9 @@ def _through_layers(
         if valid is not None:
             ys = select(valid, ys, jnp.zeros_like(ys))
         for cell, params in above:
-            _, ys = recur.unroll(cell, params, ys, lengths=lengths)
+            # Analyses in another precision give states of another dtype.
+            same = jax.tree.map(lambda leaf, d=ys.dtype: _cast(leaf, d), params)
+            _, ys = recur.unroll(cell, same, ys, lengths=lengths)
         return loss(ys)
 
     return of_states

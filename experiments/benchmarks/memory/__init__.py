@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic tasks that ask for memory over a known distance."""
+"""Synthetic tasks that need memory over a known distance."""

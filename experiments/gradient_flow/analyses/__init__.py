@@ -20,11 +20,11 @@ from experiments.gradient_flow.probe import Probe
 
 
 class Analysis(NamedTuple):
-    """One way to look at a network.
+    """An analysis of one recurrence.
 
     Attributes:
-      run: of one network.
-      caption: what is seen.
+      run: `probe -> panels`; no panels where it does not apply.
+      caption: explanation of the figure.
     """
 
     run: Callable[[Probe], Panels]
@@ -34,23 +34,23 @@ class Analysis(NamedTuple):
 ANALYSES: dict[str, Analysis] = {
     "lags": Analysis(
         lags,
-        "How far back the loss is felt: the total derivative by each part of the state "
-        "against the distance in time, with what theory says of its slope.",
+        "Gradient norm against lag: the total derivative of the loss with respect to each "
+        "part of the state, with the slope that theory predicts.",
     ),
     "parts": Analysis(
         parts,
-        "The same derivative over time, taken apart: what acts on a state directly, what "
-        "comes back through later steps, and what reaches each gate.",
+        "The same derivative over time in parts: the direct one, the one through later "
+        "steps, and the one with respect to each gate.",
     ),
     "paths": Analysis(
         paths,
-        "Gradient that may travel on one path alone: `carry` holds all gates fixed, which "
-        "for an LSTM is the constant error carousel.",
+        "Gradient through one path alone: `carry` holds all gates fixed, which for an LSTM "
+        "is the constant error carousel.",
     ),
     "contributions": Analysis(
         contributions,
-        "What each time step contributes to the gradient of the parameters, and whether "
-        "it points where their sum does.",
+        "The contribution of each time step to the gradient of the parameters: its norm, "
+        "and its cosine with the sum.",
     ),
     "jacobians": Analysis(
         jacobians,
@@ -68,20 +68,20 @@ ANALYSES: dict[str, Analysis] = {
         "carries.",
     ),
     "symbols": Analysis(
-        symbols, "Which symbols open and close the gates: their mean by what is read."
+        symbols, "The mean of each gate by the symbol that is read."
     ),
     "truncation": Analysis(
         truncation,
-        "The gradient that truncated backpropagation leaves, against the full one.",
+        "The gradient of truncated backpropagation, against the full one.",
     ),
     "precision": Analysis(
         precision,
         "The same adjoint in three precisions, each as training would compute it, and the "
-        "lag up to which it is within 10% of the truth.",
+        "lag up to which it is within 10% of float64.",
     ),
     "attribution": Analysis(
         attribution,
-        "How much each prediction depends on each input: |d ln p(target) / d x|.",
+        "How much each term of the loss depends on each input: |d L_t / d x_s|.",
     ),
 }
 """Name -> analysis."""

@@ -1,29 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which inputs each prediction depends on."""
+"""The inputs that each prediction depends on."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-import recur
+from experiments.benchmarks.terms import one_term_each
 from experiments.gradient_flow.panel import Map, Panels
 from experiments.gradient_flow.probe import Probe
+from experiments.training.lag_curves import flow_batch
 from recur import flow
+from recur.flow.adjoint import trajectory
 
 
 def attribution(probe: Probe) -> Panels:
-    """log10 |d ln p(target_t) / d x_s| over one sequence of each seed, the mean of seeds."""
+    """log10 |d loss_t / d x_s| over one sequence of each seed, the mean over seeds.
 
-    def look(view):
-        targets = view.batch.targets[:, :1]
+    loss_t is the term of the trained loss at step t, with its weight; a step without
+    weight has no row.
+    """
 
-        def log_p(xs):
-            _, hs = recur.unroll(view.cell, view.params, xs[:, None])
-            return -probe.benchmark.loss(view.model.logits(hs), targets)[:, 0]
+    def of_seed(arrays, params, seed):
+        batch = flow_batch(probe.benchmark, arrays, seed, 1)
+        site = probe.site_of(params, batch)
+        # A wrapped cell has flags beside its inputs.
+        inputs, *flags = site.xs if isinstance(site.xs, tuple) else (site.xs,)
 
-        return jnp.log10(flow.attribution(log_p, view.xs[:, 0]).norm)
+        def predict(one):
+            xs = (one[:, None], *flags) if flags else one[:, None]
+            states = trajectory(site.cell, site.params, xs).states
+            weights = one_term_each(batch)
+            loss = lambda w: probe.site_of(params, batch._replace(weights=w)).loss(states)
+            return jax.vmap(loss)(weights)
 
-    found = probe.each(look)
+        return jnp.log10(flow.attribution(predict, inputs[:, 0]).norm)
+
+    run = jax.jit(of_seed)
+    found = np.stack([run(probe.arrays, p, s) for s, p in enumerate(probe.params)])
     with np.errstate(invalid="ignore"):
         mean = np.where(np.isfinite(found).all(0), found.mean(0), -np.inf)
-    label = r"$\log_{10}\,|\mathrm{d}\ln p_t/\mathrm{d}x_s|$"
-    return {"predictions by inputs": Map(mean, "input s", "prediction t", label)}
+    shown = np.isfinite(mean).any(1)
+    names = tuple(str(step) for step in np.flatnonzero(shown)) if not shown.all() else ()
+    label = r"$\log_{10}\,|\mathrm{d}L_t/\mathrm{d}x_s|$"
+    kept = mean[shown] if shown.any() else mean
+    return {"loss terms by inputs": Map(kept, "input s", "term t", label, y_names=names)}

@@ -17,7 +17,7 @@ def contributions(probe: Probe) -> Panels:
         return named_leaves(found.log10_norm), named_leaves(found.cosine)
 
     norms, cosines = probe.each(look)
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     label = r"$\log_{10}\,\Vert g_t\Vert_2$"
     return {
         "norm": Lines(steps, norms, "time step", label),

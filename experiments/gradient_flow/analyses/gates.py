@@ -19,13 +19,13 @@ def gates(probe: Probe) -> Panels:
         means = {name: v.mean((1, 2)) for name, v in found.values.items()}
         spread = {name: _fractions(v) for name, v in found.values.items()}
         horizons = {
-            leaf: jax.numpy.sort(flow.memory_horizon(kept))
+            leaf: jax.numpy.sort(flow.retention_half_life(kept))
             for leaf, kept in by_leaf(found.retention).items()
         }
         return means, spread, horizons
 
     means, spread, horizons = probe.each(look)
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     units = max(h.shape[-1] for h in horizons.values())
     carried = {
         leaf: np.log10(steps)

@@ -23,13 +23,13 @@ def jacobians(probe: Probe) -> Panels:
     narrow = state_size(next(probe.views())) <= EXACT
 
     def product(view):
-        arguments = view.cell, view.params, view.xs[:, 0]
+        arguments = view.cell, view.params, view.first_sequence
         if narrow:
             return flow.singular_values_by_lag(*arguments, COUNT)[:window].T
         return flow.window_singular_values(*arguments, window, COUNT)[:, None]
 
     def radius(view):
-        jacobians = flow.step_jacobians(view.cell, view.params, view.xs[:, 0])
+        jacobians = flow.step_jacobians(view.cell, view.params, view.first_sequence)
         return flow.spectral_radius(jacobians[-window:])
 
     values = probe.each(product)
@@ -37,7 +37,7 @@ def jacobians(probe: Probe) -> Panels:
     curves = {f"singular value {i + 1}": values[:, i] for i in range(values.shape[1])}
     found = {"product": Lines(lags, curves, "lag k (steps)", label)}
     if narrow:
-        steps = np.arange(probe.benchmark.steps)[-window:]
+        steps = np.arange(probe.steps)[-window:]
         radii = {"spectral radius": probe.each(radius)}
         found["each step"] = Lines(steps, radii, "time step", "spectral radius")
     return found

@@ -16,7 +16,7 @@ LABEL = r"$\log_{10}\,\Vert\mathrm{d}L/\mathrm{d}s\Vert_2$"
 def lags(probe: Probe) -> Panels:
     """log10 norms of the adjoint by lag, for every leaf of the state."""
     curves = lag_curves(probe)
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     theory, notes = {}, []
     for leaf, name, predicted in laws_of(probe):
         # A curve may begin at lag 1, where the loss does not read the leaf.

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adjoints over time, taken apart."""
+"""Adjoints over time in parts."""
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments.gradient_flow.analyses.lags import LABEL
 from experiments.gradient_flow.panel import Lines, Panels
-from experiments.gradient_flow.probe import Probe, View
+from experiments.gradient_flow.probe import Probe
 from experiments.training.lag_curves import by_leaf
 from recur import flow
 
@@ -30,28 +29,14 @@ def parts(probe: Probe) -> Panels:
         return state, named, {"x": flow.by_lag(norms(found.inputs))[::-1]}
 
     state, named, inputs = probe.each(look)
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     panels = {
         "states": Lines(steps, state, "time step", LABEL),
         "pre-activations and inputs": Lines(
             steps, named | inputs, "time step", LABEL.replace("s", "v", 1)
         ),
     }
-    if len(probe.view(probe.params[0], 0).model.cells) > 1:
-        panels["h of each layer"] = Lines(steps, probe.each(_layers), "time step", LABEL)
     return panels
-
-
-def _layers(view: View) -> dict[str, jax.Array]:
-    """Of each layer by itself; what is direct leaves it upwards, at the same step too."""
-    _, _, layers = flow.stack_parts(
-        view.model.cells, view.params, view.xs, lambda states: view.loss(states[::-1])
-    )
-    return {
-        f"layer {number} {kind}": flow.by_lag(by_leaf(flow.log10_norms(scaled))["h"])[::-1]
-        for number, found in enumerate(layers, 1)
-        for kind, scaled in _kinds(found).items()
-    }
 
 
 def _kinds(found: flow.Parts) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def paths(probe: Probe) -> Panels:
         return {name: curve(through) for name, through in chosen.items()}
 
     found = probe.each(look)
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     leaves = list(found["all"])
     return {
         f"s = {leaf}": Lines(

@@ -21,9 +21,9 @@ def precision(probe: Probe) -> Panels:
     }
     with np.errstate(divide="ignore"):
         errors = {n: np.log10(np.stack([seed[n].error for seed in seeds])) for n in names}
-    steps = np.arange(probe.benchmark.steps)
+    steps = np.arange(probe.steps)
     notes = [
-        f"{name}: within 10% up to lag {min(seed[name].true_until for seed in seeds)}"
+        f"{name}: within 10% up to lag {min(seed[name].accurate_up_to for seed in seeds)}"
         for name in names
     ]
     return {

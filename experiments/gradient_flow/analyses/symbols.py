@@ -16,14 +16,14 @@ VISIBLE = {" ": "\N{OPEN BOX}", "\n": "\N{RETURN SYMBOL}"}
 
 
 def symbols(probe: Probe) -> Panels:
-    """The mean of each gate over units, by the symbol read; tasks with one-hot inputs."""
-    names = probe.benchmark.symbols
+    """The mean of each gate over units, by the symbol read; for tasks that read ids."""
+    names = probe.benchmark.vocabulary
     if not names:
         return {}
 
     def look(view):
         values = flow.gates(view.cell, view.params, view.xs).values
-        read = view.batch.inputs.argmax(-1)
+        read = view.batch.inputs
         return {
             name: jnp.nanmean(flow.by_symbol(value, read, len(names))[0], axis=1)
             for name, value in values.items()
@@ -33,7 +33,7 @@ def symbols(probe: Probe) -> Panels:
     if not found:
         return {}
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of symbols that no seed read
+        warnings.simplefilter("ignore", RuntimeWarning)  # No seed read some symbols.
         means = np.stack([np.nanmean(value, axis=0) for value in found.values()])
         away = means - np.nanmean(means, axis=1, keepdims=True)
     notes = [
@@ -42,7 +42,7 @@ def symbols(probe: Probe) -> Panels:
         f"({np.nanmin(line):+.3f})"
         for gate, mean, line in zip(found, np.nan_to_num(means), away, strict=True)
     ]
-    # A text has symbols that these sequences did not show.
+    # Some symbols of a text are not in these sequences.
     read = ~np.isnan(away).all(0)
     shown = tuple(VISIBLE.get(n, n) for n, here in zip(names, read, strict=True) if here)
     label = "mean of the gate, less that over all symbols"

@@ -10,7 +10,7 @@ from recur import flow
 
 def truncation(probe: Probe) -> Panels:
     """Cosine and norm of the truncated gradient, by truncation length."""
-    steps = probe.benchmark.steps
+    steps = probe.steps
     lengths = [n for n in map(int, probe.lab.lengths.split(",")) if n < steps] + [steps]
 
     def look(view):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the trained states of a run directory."""
+
+from pathlib import Path
+
+import jax
+
+from experiments.config.errors import UsageError
+from experiments.launch.plan import Plan, make_plan
+from experiments.runs.checkpoint import Checkpoints
+from experiments.runs.location import RunLocation, saved_settings
+from experiments.runs.names import CHECKPOINTS, CONFIG
+from experiments.training.programs import initial_states
+from experiments.training.trainer import TrainState, make_trainer
+
+
+def plan_of(run: Path, data: Path | None = None) -> Plan:
+    """The plan of a run directory.
+
+    Args:
+      run: the directory.
+      data: directory of data files; None is that of the environment.
+
+    Raises:
+      UsageError: it holds no run, or its files or cells cannot be loaded.
+    """
+    saved = saved_settings(RunLocation(str(run), resume=True))
+    if saved is None:
+        raise UsageError(f"--run={run} holds no run (it has no {CONFIG}): name another")
+    return make_plan({}, saved, data)
+
+
+def initial_of(plan: Plan, cell: str) -> TrainState:
+    """The states of a cell before training, all seeds, NumPy arrays `[S, ...]`."""
+    trainer = make_trainer(plan.network(cell), plan.benchmark, plan.train)
+    return initial_states(trainer.init, plan.run.seeds)
+
+
+def restore(plan: Plan, cell: str, run: Path) -> TrainState:
+    """The states of a cell in the newest checkpoint, all seeds, NumPy arrays `[S, ...]`.
+
+    Raises:
+      UsageError: the run has no checkpoint of the cell, or none that can be read.
+    """
+    directory = run / CHECKPOINTS / cell
+    missing = UsageError(
+        f"--run={run} has no checkpoint of {cell}: train it with "
+        f"python -m experiments --workdir={run} --resume"
+    )
+    if not directory.is_dir():
+        raise missing
+    checkpoints = Checkpoints(directory)
+    try:
+        restored = checkpoints.restore(initial_of(plan, cell))
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise missing
+    return restored.tree
+
+
+def params_of(state: TrainState, seed: int) -> object:
+    """The parameters of one seed."""
+    return jax.tree.map(lambda leaf: leaf[seed], state.params)
