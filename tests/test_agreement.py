@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.base import mean_loss
 from experiments.benchmarks.data.grammar import (
     ADVERBS,
     CUE,
@@ -25,10 +24,8 @@ from experiments.benchmarks.text.agreement import (
     sentences,
     theory_of,
 )
-from experiments.config.settings import Train
-from experiments.networks.sequence import network
-from experiments.training.trainer import make_trainer
-from recur.cells import CELLS
+from tests.batches import drawn, loss_of, mean, metric_of
+from tests.learning import learned
 
 
 SMALL = Agreement(distance=6)
@@ -55,9 +52,9 @@ def by_hand(distance, nouns):
     for part in parts + [phrase] * phrases:
         fillers = {a + b: p * q for a, p in fillers.items() for b, q in part.items()}
     return {
-        (*kind.opening, cue, *filler, *kind.asking, due): p / 3 / len(kind.agrees)
+        (*kind.opening, cue, *filler, *kind.asking, last): p / 3 / len(kind.agrees)
         for kind in KINDS.values()
-        for cue, due in kind.agrees.items()
+        for cue, last in kind.agrees.items()
         for filler, p in fillers.items()
     }
 
@@ -103,11 +100,10 @@ def test_sentences_are_those_of_the_grammar_by_hand(distance, nouns):
 
 def test_inputs_are_one_word_behind_the_targets():
     task = agreement(SMALL)
-    batch = task.batch(jax.random.key(1), 50)
-    assert batch.inputs.shape == (11, 50, task.input_size) and batch.weights is None
-    assert task.steps == 11 and len(task.symbols) == task.input_size == task.output_size
-    np.testing.assert_array_equal(batch.inputs.sum(-1), 1)
-    np.testing.assert_array_equal(batch.inputs.argmax(-1)[1:], batch.targets[:-1])
+    batch = drawn(task.train, 50, key=1)
+    assert batch.inputs.shape == (11, 50) and batch.weights is None
+    assert task.steps == 11 and batch.inputs.max() < len(task.vocabulary)
+    np.testing.assert_array_equal(batch.inputs[1:], batch.targets[:-1])
 
 
 def test_theory_is_that_of_all_sentences_enumerated():
@@ -136,45 +132,44 @@ def test_theory_is_that_of_all_sentences_enumerated():
 def test_the_baseline_is_what_a_predictor_without_memory_gets(distractors):
     """Counted on one sample, examined on another."""
     task = agreement(Agreement(7, distractors))
-    seen, new = (task.batch(jax.random.key(k), 10_000) for k in (2, 3))
-    counts = np.zeros((task.input_size, task.input_size))
-    np.add.at(counts, (np.asarray(seen.inputs.argmax(-1)), np.asarray(seen.targets)), 1)
+    seen, new = (drawn(task.train, 10_000, key) for key in (2, 3))
+    counts = np.zeros((len(task.vocabulary), len(task.vocabulary)))
+    np.add.at(counts, (np.asarray(seen.inputs), np.asarray(seen.targets)), 1)
     shares = (counts + 1e-3) / (counts + 1e-3).sum(1, keepdims=True)
-    logits = new.inputs @ jnp.log(shares)
-    np.testing.assert_allclose(mean_loss(task, logits, new), task.baseline, atol=0.01)
-    found = task.metrics(logits, new)
-    for metric, chance in task.chance.items():
-        np.testing.assert_allclose(found[metric], chance, atol=0.03)
+    logits = jnp.log(shares)[new.inputs]
+    np.testing.assert_allclose(loss_of(task, logits, new), task.baseline, atol=0.01)
+    for name, chance in task.memoryless.items():
+        np.testing.assert_allclose(metric_of(task, name, logits, new), chance, atol=0.03)
 
 
 def test_a_predictor_that_knows_the_grammar_has_the_optimum():
     """It is given the probabilities of the grammar, and the cue at the end."""
     task = agreement(SMALL)
     grammar = make_grammar(6, True)
-    batch = task.batch(jax.random.key(4), 5_000)
-    shown = np.asarray(batch.inputs.argmax(-1))
+    batch = drawn(task.train, 5_000, key=4)
+    shown = np.asarray(batch.inputs)
     kinds = (shown[0][:, None] == grammar.first).argmax(1)
     rows = [grammar.follows[s, kinds, shown[s]] for s in range(task.steps - 1)]
     rows.append(np.eye(len(grammar.words))[grammar.agrees[shown[CUE]]])
     logits = jnp.log(jnp.array(rows) + 1e-9)
-    np.testing.assert_allclose(mean_loss(task, logits, batch), task.optimum, atol=0.01)
-    metrics = task.metrics(logits, batch)
-    assert metrics["agreement_accuracy"] == 1 and abs(metrics["excess_bits"]) < 1e-4
-    curve = task.profile.of(logits, batch)
+    np.testing.assert_allclose(loss_of(task, logits, batch), task.optimum, atol=0.01)
+    assert metric_of(task, "agreement_accuracy", logits, batch) == 1
+    assert abs(metric_of(task, "excess_bits", logits, batch)) < 1e-4
+    curve = mean(task.curves["length"].terms, logits, batch)
     assert curve.shape == (12,) and jnp.isnan(curve[0])
     np.testing.assert_allclose(curve[1:], 0, atol=0.05)
 
 
-def test_nothing_but_the_cue_says_which_word_agrees():
+def test_only_the_cue_tells_which_word_agrees():
     for kind in KINDS.values():
-        drawn = [s for s in spelled(Agreement(8), 5, 30_000) if s[0] == kind.opening[0]]
-        due = [sentence[-1] for sentence in drawn]
-        for place in range(len(drawn[0]) - 1):
-            said = information([sentence[place] for sentence in drawn], due)
+        found = [s for s in spelled(Agreement(8), 5, 30_000) if s[0] == kind.opening[0]]
+        last = [sentence[-1] for sentence in found]
+        for place in range(len(found[0]) - 1):
+            told = information([sentence[place] for sentence in found], last)
             if place == CUE:
-                assert said == pytest.approx(math.log(len({*due})), abs=0.01)
+                assert told == pytest.approx(math.log(len({*last})), abs=0.01)
             else:
-                assert said < 0.012
+                assert told < 0.012
 
 
 @pytest.mark.parametrize("distractors", ["cues", "neutral"])
@@ -184,8 +179,7 @@ def test_distractors_could_be_cues(distractors):
 
 
 def test_a_batch_comes_from_its_key_alone():
-    draw = jax.jit(agreement(SMALL).batch, static_argnums=1)
-    one, again, other = (draw(jax.random.key(k), 9) for k in (0, 0, 1))
+    one, again, other = (drawn(agreement(SMALL).train, 9, key) for key in (0, 0, 1))
     np.testing.assert_array_equal(one.inputs, again.inputs)
     assert (one.targets != other.targets).any()
 
@@ -193,7 +187,7 @@ def test_a_batch_comes_from_its_key_alone():
 @pytest.mark.parametrize("change", [{"distance": 7}, {"distractors": "neutral"}])
 def test_each_field_changes_the_batch(change):
     tasks = agreement(SMALL), agreement(dataclasses.replace(SMALL, **change))
-    one, other = (task.batch(jax.random.key(0), 64).inputs for task in tasks)
+    one, other = (drawn(task.train, 64).inputs for task in tasks)
     assert one.shape != other.shape
 
 
@@ -209,11 +203,5 @@ def test_illegal_tasks_are_refused():
 
 def test_an_lstm_learns_to_agree():
     task = agreement(Agreement(distance=5))
-    train = Train(steps=400, batch=64, learning_rate=0.01, eval_every=400,
-                  checkpoint_every=400)  # fmt: skip
-    trainer = make_trainer(network(CELLS["lstm"](32), task), task, train)
-    seed = jnp.int32(0)
-    advance = jax.jit(trainer.advance)
-    _, stretch = advance(trainer.init(seed), seed, jnp.int32(400))
-    assert stretch.evaluation["agreement_accuracy"] > 0.98
-    assert stretch.evaluation["excess_bits"] < 0.1
+    found = learned(task, "lstm", steps=400, batch=64, hidden=32)
+    assert found["agreement_accuracy"] > 0.98 and found["excess_bits"] < 0.1

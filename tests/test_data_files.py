@@ -1,4 +1,4 @@
-"""Named files: found, checked, and refused in one line where they are not what they are."""
+"""Named files: found, checked, and refused in one line where they are damaged."""
 
 import gzip
 import hashlib
@@ -9,7 +9,7 @@ import pytest
 from experiments.benchmarks.data import files
 from experiments.benchmarks.data.files import Named, content, data_directory
 from experiments.benchmarks.data.mnist import FILES, parse_idx, read_mnist
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 
 
 WORDS = b"the words of a file"
@@ -37,13 +37,13 @@ def test_a_file_that_is_not_there_is_fetched_checked_and_kept(tmp_path):
 
 
 def test_another_file_at_its_home_is_not_kept(tmp_path):
-    with pytest.raises(Refusal, match="is not the file it should be: its sha256"):
+    with pytest.raises(UsageError, match="is not the file it should be: its sha256"):
         content(at_home(tmp_path, b"other words"), tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 
 def test_without_network_the_line_says_which_file_to_put_where(tmp_path):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(UsageError) as refused:
         content(NAMED._replace(home="http://localhost:9/words.txt"), tmp_path)
     line = str(refused.value)
     assert str(tmp_path / NAMED.path) in line and "put the file there" in line
@@ -53,7 +53,7 @@ def test_without_network_the_line_says_which_file_to_put_where(tmp_path):
 def test_a_changed_file_is_refused(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / NAMED.path).write_bytes(WORDS[:-1])
-    with pytest.raises(Refusal, match="is not the file it should be"):
+    with pytest.raises(UsageError, match="is not the file it should be"):
         content(NAMED, tmp_path)
 
 
@@ -63,10 +63,10 @@ def test_a_packed_file_is_unpacked_and_a_torn_one_refused(tmp_path):
     (tmp_path / "words.gz").write_bytes(packed)
     assert content(named, tmp_path) == WORDS
     (tmp_path / "words.gz").write_bytes(packed[:-9])
-    with pytest.raises(Refusal, match="words.gz is damaged"):
+    with pytest.raises(UsageError, match="words.gz is damaged"):
         content(named, tmp_path)
     (tmp_path / "words.gz").write_bytes(b"no gzip at all")
-    with pytest.raises(Refusal, match="words.gz is damaged"):
+    with pytest.raises(UsageError, match="words.gz is damaged"):
         content(named, tmp_path)
 
 
@@ -86,15 +86,15 @@ def idx(array):
 def test_idx_files_are_arrays_of_bytes():
     array = np.random.default_rng(0).integers(0, 256, (3, 4, 5), np.uint8)
     np.testing.assert_array_equal(parse_idx(idx(array), "here"), array)
-    with pytest.raises(Refusal, match="here should hold 60 entries and holds 59"):
+    with pytest.raises(UsageError, match="here should hold 60 entries and holds 59"):
         parse_idx(idx(array)[:-1], "here")
     for data in (b"", b"\0\0\x08", b"PNG no", idx(array)[:9]):
-        with pytest.raises(Refusal, match="here is not an IDX file"):
+        with pytest.raises(UsageError, match="here is not an IDX file"):
             parse_idx(data, "here")
 
 
 def test_mnist_without_its_files_names_the_first_of_them(tmp_path, monkeypatch):
     named = FILES["train images"]._replace(home="http://localhost:9/x")
     monkeypatch.setitem(FILES, "train images", named)
-    with pytest.raises(Refusal, match="train-images-idx3-ubyte.gz is not there"):
+    with pytest.raises(UsageError, match="train-images-idx3-ubyte.gz is not there"):
         read_mnist(tmp_path)

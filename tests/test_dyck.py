@@ -8,15 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.base import mean_loss
 from experiments.benchmarks.memory.dyck import Dyck, dyck, sequences, theory_of
-from experiments.config.settings import Train
-from experiments.networks.sequence import network
-from experiments.training.trainer import make_trainer
-from recur.cells import CELLS
+from tests.batches import drawn, loss_of, mean, metric_of
+from tests.learning import learned
 
 
-SMALL = Dyck(kinds=2, depth=3, length=8, tested=12)
+SMALL = Dyck(kinds=2, depth=3, length=8, eval_length=12)
 
 
 def stacks_of(brackets, kinds):
@@ -63,11 +60,10 @@ def entropy(p):
 
 def test_every_sequence_is_in_the_language_and_inputs_are_one_behind():
     task = dyck(SMALL)
-    for draw, steps in ((task.batch, 8), (task.held_out, 12)):
-        batch = draw(jax.random.key(0), 100)
-        assert batch.inputs.shape == (steps, 100, 4) and batch.weights is None
-        np.testing.assert_array_equal(batch.inputs.sum(-1), 1)
-        shown = np.asarray(batch.inputs.argmax(-1))
+    for data, steps in ((task.train, 8), (task.validation, 12)):
+        batch = drawn(data, 100)
+        assert batch.inputs.shape == (steps, 100) and batch.weights is None
+        shown = np.asarray(batch.inputs)
         np.testing.assert_array_equal(shown[1:], batch.targets[:-1])
         whole = np.concatenate([shown, batch.targets[-1:]])
         depths = [[len(s) for s in stacks_of(word, 2)] for word in whole.T.tolist()]
@@ -100,26 +96,26 @@ def test_theory_is_that_of_all_words_enumerated():
 def test_the_baseline_is_what_a_predictor_without_memory_gets():
     """Counted on one sample, examined on another."""
     task = dyck(SMALL)
-    seen, new = (task.examined(jax.random.key(k), 40_000) for k in (2, 3))
+    seen, new = (drawn(task.validation, 40_000, key) for key in (2, 3))
     counts = np.zeros((4, 4))
-    np.add.at(counts, (np.asarray(seen.inputs.argmax(-1)), np.asarray(seen.targets)), 1)
-    logits = new.inputs @ jnp.log(counts / counts.sum(1, keepdims=True) + 1e-9)
-    np.testing.assert_allclose(mean_loss(task, logits, new), task.baseline, atol=4e-3)
-    found = task.metrics(logits, new)["closing_accuracy"]
-    np.testing.assert_allclose(found, task.chance["closing_accuracy"], atol=5e-3)
+    np.add.at(counts, (np.asarray(seen.inputs), np.asarray(seen.targets)), 1)
+    logits = jnp.log(counts / counts.sum(1, keepdims=True) + 1e-9)[new.inputs]
+    np.testing.assert_allclose(loss_of(task, logits, new), task.baseline, atol=4e-3)
+    found = metric_of(task, "closing_accuracy", logits, new)
+    np.testing.assert_allclose(found, task.memoryless["closing_accuracy"], atol=5e-3)
 
 
 def test_a_predictor_with_the_stack_has_the_optimum_and_closes_everything():
     task = dyck(SMALL)
-    batch = task.examined(jax.random.key(4), 4_000)
+    batch = drawn(task.validation, 4_000, key=4)
     rows = [
         [following(stack, SMALL) for stack in stacks_of(word, 2)]
-        for word in np.asarray(batch.inputs.argmax(-1)).T.tolist()
+        for word in np.asarray(batch.inputs).T.tolist()
     ]
     logits = jnp.log(jnp.array(rows).swapaxes(0, 1) + 1e-9)
-    np.testing.assert_allclose(mean_loss(task, logits, batch), task.optimum, atol=5e-3)
-    assert task.metrics(logits, batch)["closing_accuracy"] == 1
-    curve = task.profile.of(logits, batch)
+    np.testing.assert_allclose(loss_of(task, logits, batch), task.optimum, atol=5e-3)
+    assert metric_of(task, "closing_accuracy", logits, batch) == 1
+    curve = mean(task.curves["length"].terms, logits, batch)
     assert curve.shape == (13,) and jnp.isnan(curve[0])
     np.testing.assert_array_equal(curve[1:], 1)
 
@@ -134,24 +130,23 @@ def test_right_after_one_closed_no_bracket_tells_the_kind_that_closes_next():
 
 
 def test_a_batch_comes_from_its_key_alone():
-    draw = jax.jit(dyck(SMALL).batch, static_argnums=1)
-    one, again, other = (draw(jax.random.key(k), 9) for k in (0, 0, 1))
+    one, again, other = (drawn(dyck(SMALL).train, 9, key) for key in (0, 0, 1))
     np.testing.assert_array_equal(one.inputs, again.inputs)
     assert (one.inputs != other.inputs).any()
 
 
 @pytest.mark.parametrize(
-    "change", [{"kinds": 3}, {"depth": 2}, {"length": 9}, {"tested": 13}]
+    "change", [{"kinds": 3}, {"depth": 2}, {"length": 9}, {"eval_length": 13}]
 )
 def test_each_field_changes_the_batch(change):
-    draw = "held_out" if "tested" in change else "batch"
+    name = "validation" if "eval_length" in change else "train"
     tasks = dyck(SMALL), dyck(dataclasses.replace(SMALL, **change))
-    one, other = (getattr(task, draw)(jax.random.key(0), 64).inputs for task in tasks)
+    one, other = (drawn(getattr(task, name), 64).inputs for task in tasks)
     assert one.shape != other.shape or (one != other).any()
 
 
 def test_every_field_is_in_the_test_above():
-    changed = {"kinds", "depth", "length", "tested"}
+    changed = {"kinds", "depth", "length", "eval_length"}
     assert {field.name for field in dataclasses.fields(Dyck)} == changed
 
 
@@ -161,7 +156,7 @@ def test_every_field_is_in_the_test_above():
         ({"kinds": 1}, "kinds must be at least 2, got 1"),
         ({"depth": 1}, "depth must be at least 2, got 1"),
         ({"length": 1}, "length must be at least 2, got 1"),
-        ({"tested": 39}, "tested must be at least 40, got 39"),
+        ({"eval_length": 39}, "eval_length must be at least 40, got 39"),
     ],
 )
 def test_illegal_tasks_are_refused(change, message):
@@ -169,14 +164,20 @@ def test_illegal_tasks_are_refused(change, message):
         Dyck(**change)
 
 
+def test_weights_choose_the_closings_that_count():
+    task = dyck(SMALL)
+    batch = drawn(task.validation, 50, key=6)
+    batch = batch._replace(weights=jnp.zeros(batch.targets.shape).at[:, 7].set(1.0))
+    logits = jax.nn.one_hot(batch.targets, 4)
+    closings = (np.asarray(batch.targets) >= 2).astype(int)[:, 7]
+    assert task.metrics["closing_accuracy"].terms(logits, batch) == (closings.sum(),) * 2
+    sums, counts = task.curves["length"].terms(logits, batch)
+    np.testing.assert_array_equal(sums, [0, *closings])
+    np.testing.assert_array_equal(counts, sums)
+
+
 def test_a_gru_learns_to_keep_a_stack():
-    task = dyck(Dyck(depth=3, length=20, tested=60))
-    train = Train(steps=400, batch=64, learning_rate=0.01, eval_every=400,
-                  checkpoint_every=400)  # fmt: skip
-    trainer = make_trainer(network(CELLS["gru"](32), task), task, train)
-    seed = jnp.int32(0)
-    advance = jax.jit(trainer.advance)
-    _, stretch = advance(trainer.init(seed), seed, jnp.int32(400))
-    assert stretch.evaluation["closing_accuracy"] > 0.98
-    gained = task.baseline - stretch.evaluation["eval_loss"]
-    assert gained > 0.8 * (task.baseline - task.optimum)
+    task = dyck(Dyck(depth=3, length=20, eval_length=60))
+    found = learned(task, "gru", steps=400, batch=64, hidden=32)
+    assert found["closing_accuracy"] > 0.98
+    assert task.baseline - found["loss"] > 0.8 * (task.baseline - task.optimum)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import recur
-from experiments.benchmarks.base import mean_loss
 from experiments.benchmarks.text.bag_of_words import bag_of_words
 from experiments.benchmarks.text.word_order import (
     PARTS,
@@ -20,9 +19,11 @@ from experiments.benchmarks.text.word_order import (
 )
 from experiments.config.settings import Train
 from experiments.launch.plan import make_plan
-from experiments.networks.sequence import network
-from experiments.training.trainer import make_trainer
+from experiments.networks.base import Batch
+from experiments.networks.recurrent import make_recurrent
+from experiments.training.trainer import arrays_of, make_trainer
 from recur.cells import CELLS
+from tests.batches import drawn, loss_of, metric_of
 
 
 SMALL = WordOrder(extra=2)
@@ -38,10 +39,10 @@ def trained(cell, steps):
     task = word_order(WordOrder(extra=5))
     train = Train(steps=steps, batch=64, learning_rate=0.005, eval_every=steps,
                   checkpoint_every=steps, eval_batch=2000)  # fmt: skip
-    trainer = make_trainer(network(cell, task), task, train)
-    seed = jnp.int32(0)
-    advance = jax.jit(trainer.advance)
-    return advance(trainer.init(seed), seed, jnp.int32(steps))[1].evaluation["accuracy"]
+    trainer = make_trainer(task.network(make_recurrent(cell)), task, train)
+    seed, arrays = jnp.int32(0), arrays_of(task)
+    _, log = jax.jit(trainer.train_steps)(arrays, trainer.init(seed), seed, jnp.int32(steps))
+    return log.evaluation["accuracy"]
 
 
 def test_no_word_has_two_parts_of_speech():
@@ -65,64 +66,62 @@ def test_a_pair_of_sentences_has_the_same_words():
         assert sorted(question) == sorted(statement)
 
 
-def test_the_class_is_due_at_the_last_step_alone():
+def test_the_class_is_the_target_of_the_last_step_alone():
     task = word_order(SMALL)
-    batch = task.batch(jax.random.key(2), 200)
-    assert batch.inputs.shape == (7, 200, len(WORDS)) and task.symbols == WORDS
-    np.testing.assert_array_equal(batch.inputs.sum(-1), 1)
+    batch = drawn(task.train, 200, key=2)
+    assert batch.inputs.shape == (7, 200) and task.vocabulary == WORDS
     np.testing.assert_array_equal(batch.weights[:-1], 0)
     np.testing.assert_array_equal(batch.weights[-1], 1)
-    words, due = np.asarray(batch.inputs.argmax(-1)), np.asarray(batch.targets[-1])
-    for sentence, kind in zip(words.T, due, strict=True):
+    words, classes = np.asarray(batch.inputs), np.asarray(batch.targets[-1])
+    for sentence, kind in zip(words.T, classes, strict=True):
         assert (PART_OF[WORDS[sentence[3]]] == "particle") == (kind == 1)
 
 
 def test_classes_and_words_are_drawn_equally_often():
-    batch = word_order(SMALL).batch(jax.random.key(3), 30_000)
+    batch = drawn(word_order(SMALL).train, 30_000, key=3)
     np.testing.assert_allclose(batch.targets[-1].mean(), 0.5, atol=0.01)
-    counts = np.asarray(batch.inputs.sum((0, 1))) / 30_000
+    counts = np.bincount(np.ravel(batch.inputs), minlength=len(WORDS)) / 30_000
     for word, count in zip(WORDS, counts, strict=True):
         words = PARTS[PART_OF[word]]
         times = 2 if PART_OF[word] == "adverbial" else 1
         np.testing.assert_allclose(count, times / len(words), atol=0.015)
 
 
-def test_the_counts_of_words_say_nothing_of_the_class():
-    batch = word_order(SMALL).batch(jax.random.key(4), 60_000)
-    bags = np.asarray(batch.inputs.sum(0))
-    due = np.asarray(batch.targets[-1])
+def test_the_counts_of_words_do_not_tell_the_class():
+    batch = drawn(word_order(SMALL).train, 60_000, key=4)
+    bags = np.asarray(jax.nn.one_hot(batch.inputs, len(WORDS)).sum(0))
+    classes = np.asarray(batch.targets[-1])
     for count in bags.T:
         for value in np.unique(count):
-            share = due[count == value]
+            share = classes[count == value]
             assert abs(share.mean() - 0.5) < 5 * 0.5 / math.sqrt(share.size)
 
 
 def test_the_baseline_is_what_a_predictor_without_memory_gets():
     """Counted on one sample, examined on another; the last word is all it sees."""
     task = word_order(SMALL)
-    seen, new = (task.batch(jax.random.key(k), 20_000) for k in (5, 6))
-    last = seen.inputs[-1]
+    seen, new = (drawn(task.train, 20_000, key) for key in (5, 6))
+    last = jax.nn.one_hot(seen.inputs[-1], len(WORDS))
     ones = last.T @ seen.targets[-1] + 1
     share = ones / (last.sum(0) + 2)
-    logits = new.inputs @ jnp.log(jnp.stack([1 - share, share], axis=-1))
-    np.testing.assert_allclose(mean_loss(task, logits, new), task.baseline, atol=1e-3)
-    found = task.metrics(logits, new)["accuracy"]
-    np.testing.assert_allclose(found, task.chance["accuracy"], atol=0.02)
+    logits = jnp.log(jnp.stack([1 - share, share], axis=-1))[new.inputs]
+    np.testing.assert_allclose(loss_of(task, logits, new), task.baseline, atol=1e-3)
+    found = metric_of(task, "accuracy", logits, new)
+    np.testing.assert_allclose(found, task.memoryless["accuracy"], atol=0.02)
     assert task.baseline == pytest.approx(math.log(2))
 
 
 def test_a_batch_comes_from_its_key_alone():
-    draw = jax.jit(word_order(SMALL).batch, static_argnums=1)
-    one, again, other = (draw(jax.random.key(k), 9) for k in (0, 0, 1))
+    one, again, other = (drawn(word_order(SMALL).train, 9, key) for key in (0, 0, 1))
     np.testing.assert_array_equal(one.inputs, again.inputs)
     assert (one.inputs != other.inputs).any()
 
 
 def test_each_field_changes_the_batch():
     assert {field.name for field in dataclasses.fields(WordOrder)} == {"extra"}
-    longer = word_order(WordOrder(extra=3)).batch(jax.random.key(0), 4)
+    longer = drawn(word_order(WordOrder(extra=3)).train, 4)
     assert longer.inputs.shape[0] == word_order(SMALL).steps + 1
-    assert word_order(WordOrder(extra=0)).batch(jax.random.key(0), 4).inputs.shape[0] == 5
+    assert drawn(word_order(WordOrder(extra=0)).train, 4).inputs.shape[0] == 5
 
 
 def test_illegal_tasks_are_refused():
@@ -145,12 +144,12 @@ def test_a_bag_of_words_has_the_same_output_for_either_order():
     either = jnp.repeat(jnp.arange(2), 50)
     once = jax.random.key(7)
     pairs = [sentences(SMALL, once, either[half]) for half in (slice(50), slice(50, 100))]
-    inputs = jax.nn.one_hot(jnp.concatenate(pairs, axis=1), len(WORDS))
+    batch = Batch(jnp.concatenate(pairs, axis=1), None)
     differ = {}
     for cell in (bag_of_words(16), CELLS["gru"](16)):
-        net = network(cell, task)
-        model = net.bind(jax.jit(net.init)(jax.random.key(0)))
-        last = model(inputs)[-1]
+        network = task.network(make_recurrent(cell))
+        params = jax.jit(network.init)(jax.random.key(0))
+        last = network.apply(params, batch, None, None)[0][-1]
         differ[cell] = jnp.abs(last[:50] - last[50:]).max()
     bag, gru = differ.values()
     assert bag < 1e-5 and gru > 1e-2

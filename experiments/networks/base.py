@@ -19,16 +19,16 @@ class Batch(NamedTuple):
     Attributes:
       inputs: pytree of `[T, B, ...]` or `[B, ...]`: ids, numbers, vectors, images.
       targets: one class or number a step `[T, B]`, one a sequence `[B]`, or a pytree.
-      lengths: `[B]` int32, valid input steps; None where all are valid.
       weights: weight of each term of the loss, as `targets`; None weighs all alike.
+      lengths: `[B]` int32, valid input steps; None where all are valid.
       first: `[]` bool, true where continuing streams start; None where every batch
         starts from the initial state.
     """
 
     inputs: Any
     targets: Any
-    lengths: jax.Array | None = None
     weights: jax.Array | None = None
+    lengths: jax.Array | None = None
     first: jax.Array | None = None
 
 

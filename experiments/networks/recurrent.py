@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import recur
 from experiments.networks.base import Site
 from recur.cell import Cell, Params, State
-from recur.layers import width
 from recur.wrappers import masked, select
 
 
@@ -59,8 +58,12 @@ class Recurrent(NamedTuple):
 
     def output_size(self, input_size: int) -> int:
         """H, the width of the last layer."""
-        params = jax.eval_shape(lambda key: self.init(key, input_size), jax.random.key(0))
-        return width(self.layer, params, input_size)
+
+        def run(key):
+            params = self.init(key, input_size)
+            return self.layer.apply(params, jnp.zeros((1, input_size)))[1]
+
+        return jax.eval_shape(run, jax.random.key(0)).shape[-1]
 
     def cast(self, params: Params, key: jax.Array | None = None) -> Params:
         """Parameters in the dtype of the state; a key switches noisy cells on."""

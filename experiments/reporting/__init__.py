@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Figures, tables, summaries and reports of finished runs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals for a mean over few seeds, by resampling them."""
+"""Confidence intervals of a mean over few seeds, by resampling the seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
 
-class Estimate(NamedTuple):
-    """A mean over seeds.
+class Interval(NamedTuple):
+    """The mean over seeds with its confidence interval.
 
     Attributes:
-      mean: of those that are finite.
-      low: lower end of its interval; NaN with fewer than two seeds.
+      mean: mean of the finite values.
+      low: lower end of the interval; NaN with fewer than two seeds.
       high: upper end.
-      seeds: how many were finite.
+      seeds: number of finite values.
     """
 
     mean: float
@@ -28,26 +28,26 @@ class Estimate(NamedTuple):
     seeds: int
 
 
-def estimate(values: Sequence[float | None]) -> Estimate:
-    """The mean, and the percentile bootstrap interval of 95%; ever the same draws.
+def interval(values: Sequence[float | None]) -> Interval:
+    """The percentile bootstrap interval of 95%, with the same resamples at every call.
 
     Args:
-      values: one for each seed; None or NaN where it has none.
+      values: one for each seed; None or NaN where it is missing.
 
     Paper: Efron, "Bootstrap methods: another look at the jackknife", 1979.
     """
     known = np.array([v for v in values if v is not None and np.isfinite(v)], float)
     if len(known) < 2:
         mean = float(known[0]) if len(known) else float("nan")
-        return Estimate(mean, float("nan"), float("nan"), len(known))
-    draws = np.random.default_rng(0).integers(0, len(known), (RESAMPLES, len(known)))
+        return Interval(mean, float("nan"), float("nan"), len(known))
+    chosen = np.random.default_rng(0).integers(0, len(known), (RESAMPLES, len(known)))
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(known[draws].mean(1), [tail, 100 - tail])
-    return Estimate(float(known.mean()), float(low), float(high), len(known))
+    low, high = np.percentile(known[chosen].mean(1), [tail, 100 - tail])
+    return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
-def words(found: Estimate) -> str:
-    """`mean [low, high]`; the mean alone of one seed, a dash of none."""
+def text_of(found: Interval) -> str:
+    """`mean [low, high]`; the mean alone for one seed, a dash for none."""
     if not found.seeds:
         return "-"
     if found.seeds == 1:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page that can be sent to a colleague.
+"""HTML of one page that can be sent to a colleague.
 
-No script and no address to fetch from: figures are inside the page, and everything
-that a user may have typed is escaped.
+It has no script and fetches nothing: figures are inside the page, and everything that a
+user may have typed is escaped.
 """
 
 import base64
@@ -44,14 +44,14 @@ PAGE = """<!DOCTYPE html>
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """The whole page, of parts that are HTML already."""
+    """The whole page, from parts in HTML."""
     title = html.escape(title)
     body = "\n".join([f"<h1>{title}</h1>", *parts])
     return PAGE.format(title=title, style=STYLE, body=body)
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph, of a class if need be."""
+    """A paragraph, with a CSS class if `kind` is given."""
     opening = f'<p class="{kind}">' if kind else "<p>"
     return f"{opening}{html.escape(text)}</p>"
 
@@ -62,17 +62,17 @@ def heading(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """What is to be typed."""
+    """A command or a text, in a fixed-width font."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
 def block(kind: str, content: str) -> str:
-    """HTML in a block of a class."""
+    """HTML in a block with a CSS class."""
     return f'<div class="{kind}">{content}</div>'
 
 
 def pairs(mapping: Mapping[str, Any]) -> list[list[str]]:
-    """The rows of a table of two columns."""
+    """The rows of a table with two columns."""
     return [[str(key), str(value)] for key, value in mapping.items()]
 
 
@@ -88,7 +88,7 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def figure(svg: Path, caption: str) -> str:
-    """A figure, with all its data inside."""
+    """A figure, its SVG inside the page, with its caption."""
     data = base64.b64encode(svg.read_bytes()).decode("ascii")
     alt = html.escape(svg.stem.replace("_", " "))
     return (

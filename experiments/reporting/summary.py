@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`summary.json` and the table that ends a run: one object for each cell and seed."""
+"""Summarize a run as plain data: summary.json and the tables that show it."""
 
 import json
 import math
@@ -10,151 +10,112 @@ import jax
 import rich.table
 
 from experiments.launch.plan import Plan
+from experiments.reporting import summary_file
+from experiments.reporting.cell_numbers import best_evaluations, numbers_of
+from experiments.reporting.summary_file import (
+    is_tested,
+    mean_and_range,
+    metrics_of,
+    reported_name,
+    results_of,
+    sites_in,
+)
 from experiments.runs.journal import encode
-from experiments.training.cell_result import Outcome
-from recur import flow
+from experiments.training.cell_result import CellResult
 
 
 Summary = dict[str, Any]
+"""The content of summary.json."""
+
+FLOW = "slope_init", "slope_trained", "half_life_init", "half_life_trained"
 
 
 def summarize(
     plan: Plan,
-    outcomes: Mapping[str, Outcome],
-    journal: Iterable[Mapping[str, Any]],
-    total: float,
+    results: Mapping[str, CellResult],
+    rows: Iterable[Mapping[str, Any]],
+    total_seconds: float,
 ) -> Summary:
-    """Everything that a run says, as plain data.
+    """Everything that a run measured, as plain data.
 
     Args:
       plan: the plan.
-      outcomes: by cell.
-      journal: the rows of metrics.jsonl.
-      total: wall time of this process [s]; that of earlier, interrupted ones is in
-        the seconds of training alone.
+      results: by cell.
+      rows: the rows of metrics.jsonl.
+      total_seconds: wall time of this process [s]; interrupted processes before it
+        count in the seconds of training alone.
     """
-    best = best_evaluations(journal)
-    fits = [outcome.fit for outcome in outcomes.values() if outcome.fit]
+    benchmark, best = plan.benchmark, best_evaluations(rows)
+    fits = [result.fit for result in results.values() if result.fit]
     return {
-        "benchmark": plan.front.benchmark,
-        "preset": plan.front.preset,
-        "baseline": plan.benchmark.baseline,
-        "chance": plan.benchmark.chance,
-        "references": plan.benchmark.references,
-        "optimum": plan.benchmark.optimum,
-        "unit": plan.benchmark.unit,
+        "benchmark": plan.name,
+        "preset": plan.run.preset,
+        "baseline": benchmark.baseline,
+        "chance": benchmark.memoryless,
+        "metrics": {name: metric.unit for name, metric in benchmark.metrics.items()},
+        "bounded": [name for name, metric in benchmark.metrics.items() if metric.bounded],
+        "reported_on": "test" if benchmark.test else "validation",
+        "references": dict(benchmark.references),
+        "optimum": benchmark.optimum,
+        "unit": benchmark.unit,
         "device": jax.devices()[0].device_kind,
         "seconds": {
-            "total": total,
-            "compile": sum(outcome.compile_seconds for outcome in outcomes.values()),
+            "total": total_seconds,
+            "compile": sum(result.compile_seconds for result in results.values()),
             "train": sum(fit.seconds for fit in fits),
             "compute": sum(fit.computing for fit in fits),
         },
-        "placement": {name: outcome.placement for name, outcome in outcomes.items()},
-        "failures": {
-            name: outcome.failure for name, outcome in outcomes.items() if outcome.failure
-        },
-        "runs": [
-            _one(plan, name, outcome, seed, best)
-            for name, outcome in outcomes.items()
-            for seed in range(plan.front.seeds)
+        "placement": {cell: result.placement for cell, result in results.items()},
+        "failures": {cell: r.failure for cell, r in results.items() if r.failure},
+        "results": [
+            numbers_of(plan, cell, result, seed, best)
+            for cell, result in results.items()
+            for seed in range(plan.run.seeds)
         ],
     }
 
 
-Best = Mapping[tuple[str, int], tuple[float, int]]
-"""(cell, seed) -> (least held-out loss, its step)."""
-
-
-def best_evaluations(journal: Iterable[Mapping[str, Any]]) -> Best:
-    """The least loss on held-out sequences while training, and when it was had."""
-    found: dict[tuple[str, int], tuple[float, int]] = {}
-    for row in journal:
-        if row.get("eval_loss") is not None:
-            whose = row["cell"], row["seed"]
-            here = row["eval_loss"], row["step"]
-            found[whose] = min(found.get(whose, here), here)
-    return found
-
-
-def _one(
-    plan: Plan, cell: str, outcome: Outcome, seed: int, best: Best
-) -> dict[str, Any]:
-    evaluation = outcome.fit.evaluation if outcome.fit else {}
-    loss = float(evaluation["eval_loss"][seed]) if evaluation else math.nan
-    share = outcome.fit.seconds / plan.front.seeds if outcome.fit else math.nan
-    steps_per_second = plan.train.steps / share
-    least, when = best.get((cell, seed), (math.nan, 0))
-    return {
-        "cell": cell,
-        "seed": seed,
-        "parameters": outcome.parameters,
-        "final_loss": loss,
-        "best_loss": least,
-        "best_step": when,
-        "baseline": plan.benchmark.baseline,
-        "loss_over_baseline": loss / plan.benchmark.baseline,
-        **{
-            name: float(evaluation[name][seed]) if evaluation else math.nan
-            for name in plan.benchmark.chance
-        },
-        **_flow(outcome, seed, "init"),
-        **_flow(outcome, seed, "trained"),
-        "seconds": share,
-        "steps_per_second": steps_per_second,
-        "tokens_per_second": steps_per_second * plan.train.batch * plan.benchmark.steps,
-        "compile_seconds": outcome.compile_seconds / plan.front.seeds,
-    }
-
-
-def _flow(outcome: Outcome, seed: int, phase: str) -> dict[str, float]:
-    curves = outcome.curves.get(phase)
-    slope = float(flow.slope(curves["h"][seed])) if curves else math.nan
-    half_life = float(flow.half_life(slope)) if curves else math.nan
-    return {f"slope_{phase}": slope, f"half_life_{phase}": half_life}
-
-
 def to_json(summary: Summary) -> str:
-    """The text of summary.json; what is not finite, or not known, is null."""
-    runs = [json.loads(encode(run)) for run in summary["runs"]]
-    return json.dumps({**summary, "runs": runs}, indent=2, allow_nan=False) + "\n"
+    """The text of summary.json; a number that is not finite is null."""
+    results = [json.loads(encode(result)) for result in results_of(summary)]
+    return json.dumps({**summary, "results": results}, indent=2, allow_nan=False) + "\n"
 
 
-def rows(summary: Mapping[str, Any]) -> list[list[str]]:
-    """The table: a head, then a line for each cell with `mean [min, max]` over seeds."""
-    metrics = list(summary["chance"])
-    columns = ["loss_over_baseline", *metrics]
-    columns += ["slope_init", "slope_trained", "half_life_init", "half_life_trained"]
-    head = ["cell", "parameters", "loss / baseline", *(m.replace("_", " ") for m in metrics)]
-    head += ["slope at init (nats/step)", "slope trained (nats/step)"]
-    head += ["half-life at init (steps)", "half-life trained (steps)"]
-    lines = [head]
-    for cell in dict.fromkeys(run["cell"] for run in summary["runs"]):
-        runs = [run for run in summary["runs"] if run["cell"] == cell]
-        spreads = [_spread_of(column, runs) for column in columns]
-        lines.append([cell, f"{runs[0]['parameters']:,}", *spreads])
+def rows(summary: summary_file.Summary) -> list[list[str]]:
+    """The table of the report: a head, then `mean [min, max]` over seeds of each cell."""
+    sites = sites_in(summary)
+    heads = _loss_heads(summary)
+    for phase, when in (("init", "at init"), ("trained", "trained")):
+        named = {f"slope_{phase}.{site}": f", {site}" for site in sites}
+        for key, site in (named or {f"slope_{phase}": ""}).items():
+            heads[key] = f"slope {when}{site} (nats/step)"
+    last = f", {sites[-1]}" if sites else ""
+    heads["half_life_init"] = f"half-life at init{last} (steps)"
+    heads["half_life_trained"] = f"half-life trained{last} (steps)"
+    lines = [["cell", "parameters", *heads.values()]]
+    for cell, results in summary_file.by_cell(summary).items():
+        shown = [_mean_and_range(key, results) for key in heads]
+        lines.append([cell, f"{results[0]['parameters']:,}", *shown])
     return lines
 
 
-def _spread_of(column: str, runs: Sequence[Mapping[str, Any]]) -> str:
-    """In summary.json a half-life that is not finite is null: it does not shrink."""
-    values = [run[column] for run in runs]
-    slopes = [run.get(column.replace("half_life", "slope")) for run in runs]
-    if column.startswith("half_life") and all(slope is not None for slope in slopes):
+def _loss_heads(summary: summary_file.Summary) -> dict[str, str]:
+    """Key of a reported loss or metric -> head of its column."""
+    loss = "test loss / baseline" if is_tested(summary) else "loss / baseline"
+    metrics = [reported_name(summary, metric) for metric in metrics_of(summary)]
+    return {"loss_over_baseline": loss, **{m: m.replace("_", " ") for m in metrics}}
+
+
+def _mean_and_range(key: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """A half-life of null beside a known slope is infinite: gradient does not shrink."""
+    values = [result[key] for result in results]
+    slopes = [result.get(key.replace("half_life", "slope")) for result in results]
+    if key.startswith("half_life") and all(steepness is not None for steepness in slopes):
         values = [math.inf if value is None else value for value in values]
-    return spread(values)
+    return mean_and_range(values)
 
 
-def spread(values: Iterable[float | None]) -> str:
-    """`mean [min, max]`; a dash where nothing was measured."""
-    known = [value for value in values if value is not None and not math.isnan(value)]
-    if not known:
-        return "-"
-    mean = sum(known) / len(known)
-    return f"{mean:.3g} [{min(known):.3g}, {max(known):.3g}]"
-
-
-def timing(summary: Summary) -> str:
+def timing(summary: summary_file.Summary) -> str:
     """Where the time went. Cells run side by side, so their sum exceeds the total."""
     seconds = summary["seconds"]
     outside = 1 - seconds["compute"] / seconds["train"] if seconds["train"] else 0.0
@@ -166,19 +127,18 @@ def timing(summary: Summary) -> str:
     )
 
 
-def table(plan: Plan, summary: Summary) -> rich.table.Table:
+def terminal_table(summary: summary_file.Summary) -> rich.table.Table:
     """The table for a terminal: a line for each cell and seed."""
-    metrics = list(plan.benchmark.chance)
-    columns = ["cell", "seed", "loss_over_baseline", *metrics]
-    columns += ["slope_init", "slope_trained", "half_life_init", "half_life_trained"]
+    flow = {key: key.replace("_", " ") for key in FLOW}
+    heads = {"cell": "cell", "seed": "seed", **_loss_heads(summary), **flow}
     table = rich.table.Table(
-        title=f"{plan.front.benchmark}, lag curves in nats a step, half-lives in steps",
+        title=f"{summary['benchmark']}, slopes in nats/step, half-lives in steps",
         caption=timing(summary),
     )
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="right", overflow="fold")
-    for run in summary["runs"]:
-        table.add_row(*(_number(run[column]) for column in columns))
+    for head in heads.values():
+        table.add_column(head, justify="right", overflow="fold")
+    for result in results_of(summary):
+        table.add_row(*(_number(result[key]) for key in heads))
     return table
 
 

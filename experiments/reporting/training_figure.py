@@ -1,147 +1,167 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient flow while training, above what was learnt, on one time axis."""
+"""Gradient flow while training, above loss and metrics, on one axis of training steps."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from experiments.benchmarks.base import is_fraction
-from experiments.launch.plan import Plan
-from experiments.reporting import figures
-from experiments.reporting.drawing import COLOURS, STYLE, band, save, write_csv
-from experiments.runs.directory import Run
+from experiments.benchmarks.base import Benchmark
+from experiments.reporting.drawing import (
+    COLOURS,
+    STYLE,
+    band,
+    bound,
+    chance_line,
+    colours,
+    legend_dashes,
+    legend_lines,
+    legend_range,
+    save,
+    title_above,
+    write_csv,
+)
+from experiments.reporting.heading import Heading
+from experiments.reporting.heat_map import (
+    Found,
+    Means,
+    beyond,
+    colour_limit,
+    heat_map,
+    mean_of,
+    spacing_of,
+)
+from experiments.reporting.series import Rows, series
+from experiments.reporting.sites import output_of, prefixed, sites_of
+from experiments.reporting.slopes import slope
+from experiments.runs.journal import Journal
 from experiments.training.flow_recorder import Recorded, recorded
-from recur import flow
 
 
 NAME = "flow_training"
 """The stem of its files."""
 
-DECADES = 7.0
-"""Where colours end: beside 1, a float32 no longer sees 1e-7."""
 
+def write(
+    figures: Path, journal: Journal, rows: Rows, benchmark: Benchmark, heading: Heading
+) -> None:
+    """Write the figure and its CSV, if gradient flow was recorded.
 
-def draw(plan: Plan, run: Run) -> None:
-    """Write the figure and its CSV, if gradient flow was recorded."""
-    found = {cell: r for cell in plan.cells if (r := recorded(run.flow, cell)).curves}
+    Args:
+      figures: the directory.
+      journal: the records of gradient flow.
+      rows: the rows of metrics.jsonl.
+      benchmark: the task.
+      heading: the words around the figure.
+    """
+    found = {c: r for c in heading.labels if (r := recorded(journal, c)).curves}
     if not found:
         return
-    leaves = list(dict.fromkeys(leaf for r in found.values() for leaf in r.curves))
-    head = ["cell", "seed", "step", "lag", *(f"log10_norm_{leaf}" for leaf in leaves)]
-    write_csv(run.figures / f"{NAME}.csv", head, _rows(found, leaves))
+    names = list(dict.fromkeys(name for r in found.values() for name in r.curves))
+    head = ["cell", "seed", "step", "lag", *(f"log10_norm_{name}" for name in names)]
+    write_csv(figures / f"{NAME}.csv", head, _lines(found, names))
     with matplotlib.rc_context({**STYLE, "font.size": 8}):
-        save(figure_of(plan, found, run.journal.read()), run.figures / NAME)
+        save(figure_of(found, rows, benchmark, heading), figures / NAME)
 
 
-def _rows(found: Mapping[str, Recorded], leaves: Sequence[str]):
+def _lines(found: Found, names: list[str]) -> Iterator[tuple[Any, ...]]:
     for cell, record in found.items():
-        seeds, steps, lags = record.curves["h"].shape
+        shapes = [values.shape for values in record.curves.values()]
+        seeds, steps, lags = np.max(shapes, axis=0)
         for seed, index, lag in np.ndindex(seeds, steps, lags):
-            norms = [
-                f"{record.curves[leaf][seed, index, lag]:.6f}" if leaf in record.curves else ""
-                for leaf in leaves
-            ]
+            norms = [_norm(record.curves.get(name), seed, index, lag) for name in names]
             yield cell, seed, record.steps[index], lag, *norms
 
 
-def figure_of(
-    plan: Plan, found: Mapping[str, Recorded], rows: Sequence[Mapping[str, Any]]
-) -> Figure:
-    """For each cell norms of h by step and lag, and below them what came of it."""
-    panels = {"loss": plan.benchmark.baseline, **plan.benchmark.chance}
-    width = 1.2 + 3.2 * len(found)
-    figure = Figure(figsize=(width, 3.0 + 1.2 * (1 + len(panels))), layout="constrained")
-    ratios = [2.2, *[1] * (1 + len(panels))]
+def _norm(values: np.ndarray | None, seed: int, index: int, lag: int) -> str:
+    if values is None or lag >= values.shape[2]:
+        return ""
+    return f"{values[seed, index, lag]:.6f}"
+
+
+def figure_of(found: Found, rows: Rows, benchmark: Benchmark, heading: Heading) -> Figure:
+    """A column for each cell: norms of h of each recurrence, slopes, loss, metrics."""
+    sites = sites_of(name for record in found.values() for name in record.curves)
+    ratios = [2.2] * len(sites) + [1.0] * (2 + len(benchmark.metrics))
+    size = (1.2 + 3.2 * len(found), 0.8 + 1.2 * sum(ratios))
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(
         len(ratios), len(found), sharex="col", sharey="row", squeeze=False, height_ratios=ratios
     )
-    limit = _limit(found)
+    means = {(c, s): mean_of(r, s) for c, r in found.items() for s in sites}
+    limit = colour_limit(means)
+    every = spacing_of(found, rows)
     for column, (cell, record) in zip(grid.T, found.items(), strict=True):
-        image = _heat_map(column[0], record, plan.train.flow_every, limit)
-        name, _, rest = figures.label(cell, plan).partition(": ")
-        column[0].set_title(f"{name}\n{textwrap.fill(rest, 70)}", fontsize=6)
-        _opening(column[1], record)
-        for ax, (name, chance) in zip(column[2:], panels.items(), strict=True):
-            _learnt(ax, figures.series(rows, cell, name, plan.front.seeds), name, chance)
+        for ax, site in zip(column, sites, strict=False):
+            image = heat_map(ax, record.steps, means[cell, site], every, limit)
+        column[0].set_title(heading.column_title(cell), fontsize=6)
+        slopes, *panels = column[len(sites) :]
+        _draw_slopes(slopes, record, sites)
+        _draw_learning(panels, rows, cell, benchmark, heading.seeds)
         column[-1].set_xlabel("training step")
     label = r"$\log_{10}\,\Vert\mathrm{d}L/\mathrm{d}h\Vert_2$"
-    figure.colorbar(image, ax=grid[0, -1], label=label, extend=_beyond(found, limit))
-    grid[0, 0].set_ylabel("lag (steps)")
-    grid[1, 0].set_ylabel("slope\n(nats/step)")
-    grid[2, 0].set_ylabel("loss /\nbaseline")
-    for ax, name in zip(grid[3:, 0], plan.benchmark.chance, strict=True):
-        ax.set_ylabel(name.replace("_", "\n"))
-    title = f"{figures.task(plan)}; L: loss at the last step"
-    figure.suptitle(textwrap.fill(title, int(17 * width)), fontsize=7)
-    _legend(figure, plan, found)
+    bar = grid[: len(sites), -1]
+    figure.colorbar(image, ax=bar, label=label, extend=beyond(means, limit))
+    _label_rows(grid[:, 0], sites, benchmark)
+    title_above(figure, f"{heading.title}; L: loss at the last step", fontsize=7)
+    _add_legend(figure, heading, sites, means)
     return figure
 
 
-def _mean(record: Recorded) -> np.ndarray:
-    """`[N, T]` mean over seeds of the norms of h; NaN where one of them is zero."""
-    values = record.curves["h"]
-    return np.where(np.isfinite(values).all(0), values.mean(0), np.nan)
-
-
-def _heat_map(ax: Any, record: Recorded, every: int, limit: float) -> Any:
-    """Steps across, lags upwards; blank where the gradient is zero."""
-    mean = _mean(record)
-    across = np.append(record.steps, record.steps[-1] + every) - every / 2
-    upwards = np.arange(mean.shape[1] + 1) - 0.5
-    ax.grid(False)
-    return ax.pcolormesh(
-        across, upwards, mean.T, cmap="coolwarm", vmin=-limit, vmax=limit, rasterized=True
-    )
-
-
-def _limit(found: Mapping[str, Recorded]) -> float:
-    """Of the colours, which are symmetric about a norm of 1."""
-    sizes = np.concatenate([np.abs(_mean(record)).ravel() for record in found.values()])
-    largest = sizes[np.isfinite(sizes)].max(initial=0.0)
-    return min(float(largest), DECADES) or 1.0
-
-
-def _beyond(found: Mapping[str, Recorded], limit: float) -> str:
-    """The ends of the colour bar past which there are norms, as matplotlib names them."""
-    means = [_mean(record) for record in found.values()]
-    below = any((mean < -limit).any() for mean in means)
-    above = any((mean > limit).any() for mean in means)
-    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
-
-
-def _opening(ax: Any, record: Recorded) -> None:
-    """Slopes over training; at zero gradient passes."""
-    slopes = np.asarray(flow.slope(record.curves["h"]))
-    band(ax, record.steps, slopes, COLOURS[1], "-" if len(record.steps) > 1 else ".")
-    # A slope that lets nothing pass is orders of magnitude from one that does.
+def _draw_slopes(ax: Any, record: Recorded, sites: list[str]) -> None:
+    """Slopes of the lag curves of every recurrence; 0 is a gradient that does not decay."""
+    style = "-" if len(record.steps) > 1 else "."
+    for site, colour in _site_colours(sites).items():
+        band(ax, record.steps, slope(record.curves[output_of(site)]), colour, style)
+    # Slopes of cells differ by orders of magnitude.
     ax.set_yscale("symlog", linthresh=0.01)
     ax.update_datalim([(0, -0.1), (0, 0.1)])
 
 
-def _learnt(ax: Any, series: tuple[np.ndarray, np.ndarray], name: str, chance: float) -> None:
-    """A metric over training, and what a predictor without memory has."""
-    steps, values = series
-    scale = chance if name == "loss" else 1.0
+def _site_colours(sites: list[str]) -> dict[str, Any]:
+    return colours(sites) if len(sites) > 1 else {sites[0]: COLOURS[1]}
+
+
+def _draw_learning(
+    panels: list[Any], rows: Rows, cell: str, benchmark: Benchmark, seeds: int
+) -> None:
+    """Training loss over the baseline, then every metric, each with its chance line."""
+    steps, values = series(rows, cell, "loss", seeds)
     if len(steps):
-        band(ax, steps, values / scale, COLOURS[0], "-")
-    ax.axhline(chance / scale, color="0.3", linewidth=0.8, linestyle=":")
-    if name == "loss":
-        ax.set_yscale("log")
-    elif is_fraction(name):
-        ax.set_ylim(-0.02, 1.02)
+        band(panels[0], steps, values / benchmark.baseline, COLOURS[0], "-")
+    chance_line(panels[0], 1.0)
+    panels[0].set_yscale("log")
+    for ax, (name, metric) in zip(panels[1:], benchmark.metrics.items(), strict=True):
+        steps, values = series(rows, cell, name, seeds)
+        if len(steps):
+            band(ax, steps, values, COLOURS[0], "-")
+        chance_line(ax, metric.memoryless)
+        if metric.bounded:
+            bound(ax)
 
 
-def _legend(figure: Figure, plan: Plan, found: Mapping[str, Recorded]) -> None:
-    handles = [
-        Line2D([], [], color="0.3", linestyle=":", label="best predictor without memory"),
-        Patch(color="0.5", alpha=0.3, label=f"range of {plan.front.seeds} seeds"),
+def _label_rows(column: Any, sites: list[str], benchmark: Benchmark) -> None:
+    metrics = [
+        name.replace("_", "\n") + (f"\n({metric.unit})" if metric.unit else "")
+        for name, metric in benchmark.metrics.items()
     ]
-    if any(np.isnan(_mean(record)).any() for record in found.values()):
+    maps = [prefixed(site, "lag (steps)", "\n") for site in sites]
+    labels = [*maps, "slope\n(nats/step)", "loss /\nbaseline", *metrics]
+    for ax, label in zip(column, labels, strict=True):
+        ax.set_ylabel(label)
+
+
+def _add_legend(figure: Figure, heading: Heading, sites: list[str], means: Means) -> None:
+    handles: list[Any] = legend_dashes({"best predictor without memory": ":"})
+    handles.append(legend_range(heading.seeds))
+    if any(np.isnan(mean).any() for mean in means.values()):
         handles.append(Patch(facecolor="w", edgecolor="0.5", label="gradient exactly zero"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=6)
+    if len(sites) > 1:
+        labels = {site: f"slope of {output_of(site)}" for site in sites}
+        handles += legend_lines(labels, _site_colours(sites))
+    columns = min(3, len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=6)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published results, one folder a run: its flags, its summary and its figure."""
+"""Published results: a folder for each run, with its flags, summary and figure."""

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the README, drawn from the published runs.
+"""Print the tables of the README, from the published runs.
 
     python -m experiments.results
 """
 
 import csv
-import json
 import pathlib
-from collections.abc import Sequence
 
 from experiments.reporting import summary
+from experiments.reporting.summary_file import read_summary
+from experiments.reporting.tables import markdown
 from experiments.results import gru_lstm, papers
 
 
@@ -28,11 +28,11 @@ def table(name: str) -> str:
     Args:
       name: its folder.
     """
-    return markdown(summary.rows(json.loads((HERE / name / "summary.json").read_text())))
+    return markdown(summary.rows(read_summary(HERE / name / "summary.json")))
 
 
 def lags(name: str) -> str:
-    """The accuracy of each line of a published sweep, by value, as a Markdown table."""
+    """The accuracy of each line of a published sweep by value, as a Markdown table."""
     rows = list(csv.DictReader((HERE / name / "horizon.csv").read_text().splitlines()))
     _, setting, _, _, metric = rows[0]
     values = list(dict.fromkeys(row[setting] for row in rows))
@@ -42,15 +42,8 @@ def lags(name: str) -> str:
     return markdown([head, *([n, *(f"{found[n, v]:.3g}" for v in values)] for n in names)])
 
 
-def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """The lines of a table, its head first."""
-    head, *rest = lines
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rest))
-
-
 def tables() -> dict[str, str]:
-    """Everything that the README shows, by title."""
+    """Title -> table, in the order of the README."""
     return {
         **{name: table(name) for name in FLOW},
         "What papers say": markdown(papers.lines()),

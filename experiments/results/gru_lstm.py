@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GRU against LSTM on four benchmarks: at equal width, and at equal parameters."""
+"""Compare GRU and LSTM on four benchmarks, at equal width and at equal parameters."""
 
-import json
 from pathlib import Path
+
+from experiments.reporting.summary_file import (
+    metrics_of,
+    read_summary,
+    reported_loss,
+    reported_name,
+    results_of,
+)
 
 
 HERE = Path(__file__).parent
@@ -21,23 +28,23 @@ FOLDERS = {
     ),
     "char_lm, python_docs": ("char_lm_lstm_128", "char_lm_gru_128", "char_lm_gru_150"),
 }
-"""Benchmark -> the LSTM, the GRU as wide, the GRU of as many parameters."""
+"""Benchmark -> folders of the LSTM, the GRU as wide, the GRU of as many parameters."""
 
-SORTS = ("lstm", "gru, equal width", "gru, equal parameters")
+CELLS = ("lstm", "gru, equal width", "gru, equal parameters")
 
 
 def lines() -> list[list[str]]:
     """A head, then a line for each run; the runs had the same core, one after the other."""
     table = [["benchmark", "cell", "H", "parameters", "ms a step", "loss", "measure"]]
     for benchmark, folders in FOLDERS.items():
-        for sort, folder in zip(SORTS, folders, strict=True):
-            text = (HERE / folder / "summary.json").read_text(encoding="utf-8")
-            summary = json.loads(text)
-            (run,) = summary["runs"]
-            metric = next(iter(summary["chance"]))
+        for cell, folder in zip(CELLS, folders, strict=True):
+            summary = read_summary(HERE / folder / "summary.json")
+            (result,) = results_of(summary)
+            metric = reported_name(summary, metrics_of(summary)[0])
             table.append([
-                benchmark, sort, folder.rpartition("_")[2], f"{run['parameters']:,}",
-                f"{1000 / run['steps_per_second']:.3g}", f"{run['final_loss']:.4g}",
-                f"{metric.replace('_', ' ')} {run[metric]:.4g}",
+                benchmark, cell, folder.rpartition("_")[2], f"{result['parameters']:,}",
+                f"{1000 / result['steps_per_second']:.3g}",
+                f"{reported_loss(summary, result):.4g}",
+                f"{metric.replace('_', ' ')} {result[metric]:.4g}",
             ])  # fmt: skip
     return table

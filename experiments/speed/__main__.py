@@ -21,9 +21,8 @@ from pathlib import Path
 
 import jax
 
-from experiments.reporting.figures import write_csv
-from experiments.speed import tables
-from experiments.speed.figure import draw
+from experiments.reporting.drawing import write_csv
+from experiments.speed import figure, tables
 from experiments.speed.measure import ROUNDS
 from experiments.speed.peers import PEERS
 from experiments.speed.rows import PASSES, Row, rows_of
@@ -57,9 +56,10 @@ def flat(row: Row) -> dict[str, object]:
     """A row of CSV and JSON."""
     fields = row._asdict() | row.shape._asdict()
     del fields["shape"]
+    fields["pass"] = fields.pop("timed_pass")
     for name in ("ms", "ratio"):
-        spread = fields.pop(name)
-        fields |= {f"{name}_{part}": getattr(spread, part) for part in FLAT}
+        found = fields.pop(name)
+        fields |= {f"{name}_{part}": getattr(found, part) for part in FLAT}
     return fields
 
 
@@ -70,10 +70,10 @@ def report(rows: Sequence[Row], directory: Path) -> None:
     write_csv(directory / "speed.csv", list(lines[0]), (list(line.values()) for line in lines))
     whole = {**machine(), "rows": lines}
     (directory / "speed.json").write_text(json.dumps(whole, indent=1) + "\n")
-    draw(rows, directory / "speed")
-    for step in PASSES:
-        print(f"\n{step}: time of a library / time of recur, median [quartiles]\n")
-        print(tables.ratios(rows, step))
+    figure.write(rows, directory / "speed")
+    for timed_pass in PASSES:
+        print(f"\n{timed_pass}: time of a library / time of recur, median [quartiles]\n")
+        print(tables.ratios(rows, timed_pass))
     print("\ncosts, over cells and shapes\n")
     print(tables.costs(rows))
     print("\nprecision\n")

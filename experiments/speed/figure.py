@@ -15,9 +15,9 @@ from experiments.speed.rows import Row
 LIBRARIES = ("recur scan", *PEERS)
 
 
-def draw(rows: Sequence[Row], stem: Path) -> None:
+def write(rows: Sequence[Row], stem: Path) -> None:
     """Time of a train step over that of `recur`, by cell and shape, as SVG and PNG."""
-    rows = [row for row in rows if row.step == "train" and row.library in LIBRARIES]
+    rows = [row for row in rows if row.timed_pass == "train" and row.library in LIBRARIES]
     shapes = list(dict.fromkeys(row.shape for row in rows))
     kinds = list(dict.fromkeys(row.kind for row in rows))
     with matplotlib.rc_context(STYLE):
@@ -48,10 +48,10 @@ def _panel(ax, rows, shapes):
     ax.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     present = [name for name in LIBRARIES if any(row.library == name for row in rows)]
     for library in present:
-        place = LIBRARIES.index(library)
+        position = LIBRARIES.index(library)
         # Of cells that only one library has, such as a ReLU RNN, there is no second row.
         mine = {row.shape: row for row in reversed(rows) if row.library == library}
-        xs = [shapes.index(shape) + (place - 3) * 0.11 for shape in mine]
+        xs = [shapes.index(shape) + (position - 3) * 0.11 for shape in mine]
         medians = [row.ratio.median for row in mine.values()]
         below = [row.ratio.median - row.ratio.low for row in mine.values()]
         above = [row.ratio.high - row.ratio.median for row in mine.values()]
@@ -60,6 +60,6 @@ def _panel(ax, rows, shapes):
             fmt="o",
             markersize=3.5,
             linewidth=1,
-            color=COLOURS[place],
+            color=COLOURS[position],
             label=library,
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Timing programs in turn, so that what the machine does besides strikes all alike."""
+"""Time programs in turn, so that other load on the machine affects all of them."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ from experiments.speed.work import Programs
 
 
 ROUNDS = 5, 15
-"""The fewest and the most; between them, as many as `SECONDS` allow."""
+"""Least and most rounds; in between, as many as fit into `SECONDS`."""
 
 SECONDS = 3.0
 """For all rounds of a pass together."""
 
 
-class Spread(NamedTuple):
+class Quartiles(NamedTuple):
     """Median and quartiles."""
 
     median: float
@@ -26,16 +26,16 @@ class Spread(NamedTuple):
     high: float
 
 
-def spread(values: Any) -> Spread:
-    """Of a sample."""
+def quartiles(values: Any) -> Quartiles:
+    """Median and quartiles of a sample."""
     low, median, high = (float(v) for v in np.quantile(values, (0.25, 0.5, 0.75)))
-    return Spread(median, low, high)
+    return Quartiles(median, low, high)
 
 
 def in_turn(
     calls: Mapping[str, Callable[[], Any]], rounds: tuple[int, int] = ROUNDS
 ) -> dict[str, np.ndarray]:
-    """Seconds of every call in every round, `[rounds]`; each round begins with another."""
+    """Seconds of every call in every round, `[rounds]`; rounds start with different calls."""
     names = list(calls)
     for name in names:
         calls[name]()

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from experiments.speed.measure import (
-    Spread,
+    Quartiles,
     check_outputs,
     in_turn,
+    quartiles,
     relative_error,
-    spread,
 )
 from experiments.speed.ours import PRECISIONS, VARIANTS, keeper, ours
 from experiments.speed.peers import PEERS, Peer, installed
@@ -29,14 +29,14 @@ PASSES = "forward", "train"
 
 
 class Row(NamedTuple):
-    """What one library took for one pass.
+    """The time of one library for one pass.
 
     Attributes:
       kind: rnn, lstm, gru, or fork.
       cell: with the options that the dialect of the library asks for.
       shape: B T I H.
       library: its name; `floor` is the products without recurrence.
-      step: forward or train.
+      timed_pass: forward or train.
       ms: time [ms].
       ratio: its time over that of `recur` in the same round, for the same cell.
       compile_seconds: of both passes.
@@ -49,9 +49,9 @@ class Row(NamedTuple):
     cell: str
     shape: Shape
     library: str
-    step: str
-    ms: Spread
-    ratio: Spread
+    timed_pass: str
+    ms: Quartiles
+    ratio: Quartiles
     compile_seconds: float | None
     temporaries: float | None
     error: float | None
@@ -81,17 +81,17 @@ def rows_of(kind: str, shape: Shape, *, precisions: bool, rounds: Any) -> Iterat
         with_names = {*VARIANTS, *PRECISIONS}.intersection(programs)
         of_gradients = {n: relative_error(programs[n].train(), grads) for n in with_names}
         programs["floor"] = floor(cell, shape)
-        for step in PASSES:
-            taken = in_turn({n: getattr(p, step) for n, p in programs.items()}, rounds)
+        for timed_pass in PASSES:
+            taken = in_turn({n: getattr(p, timed_pass) for n, p in programs.items()}, rounds)
             for name, program in programs.items():
                 yield Row(
                     kind=kind,
                     cell=_label(make),
                     shape=shape,
                     library=name,
-                    step=step,
-                    ms=spread(taken[name] * 1e3),
-                    ratio=spread(taken[name] / taken["recur"]),
+                    timed_pass=timed_pass,
+                    ms=quartiles(taken[name] * 1e3),
+                    ratio=quartiles(taken[name] / taken["recur"]),
                     compile_seconds=program.compile_seconds,
                     temporaries=program.temporaries,
                     error=errors.get(name),

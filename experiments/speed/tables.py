@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.speed.measure import Spread
+from experiments.reporting.tables import markdown
+from experiments.speed.measure import Quartiles
 from experiments.speed.peers import PEERS
 from experiments.speed.rows import Row
 
@@ -13,48 +14,42 @@ from experiments.speed.rows import Row
 JAX_LIBRARIES = [name for name, peer in PEERS.items() if peer.module != "torch"]
 
 
-WORDS = ("cell", "B T I H", "library", "precision")
-"""Columns of words; all others are numbers."""
+TEXT = ("cell", "B T I H", "library", "precision")
+"""Columns of text; all others are numbers."""
 
 
-def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, numbers to the right."""
-    rule = ["---" if name in WORDS else "---:" for name in head]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
-
-
-def ratios(rows: Sequence[Row], step: str) -> str:
+def ratios(rows: Sequence[Row], timed_pass: str) -> str:
     """The time of each library over that of `recur`, `median [quartiles]`."""
-    rows = [row for row in rows if row.step == step]
+    rows = [row for row in rows if row.timed_pass == timed_pass]
     libraries = list(dict.fromkeys(r.library for r in rows if _is_compared(r.library)))
     lines = []
     for (cell, shape), group in _groups(rows).items():
         by = {row.library: row for row in group}
         line = [cell, _shape(shape), f"{by['recur'].ms.median:.3g}"]
-        line += [_spread(by[n].ratio) if n in by else "-" for n in libraries]
+        line += [_text_of(by[n].ratio) if n in by else "-" for n in libraries]
         lines.append([*line, f"{by['floor'].ratio.median:.2f}"])
     head = ["cell", "B T I H", "recur ms", *libraries, "share of floor"]
-    return markdown(head, lines)
+    return markdown([head, *lines], TEXT)
 
 
 def costs(rows: Sequence[Row]) -> str:
     """Compile time, memory and error of all libraries, over cells and shapes."""
     lines = []
-    rows = [row for row in rows if row.step == "train" and row.library != "floor"]
+    rows = [row for row in rows if row.timed_pass == "train" and row.library != "floor"]
     for library in dict.fromkeys(row.library for row in rows):
         mine = [row for row in rows if row.library == library]
         columns = "compile_seconds", "temporaries", "error", "gradient_error"
         lines.append([library, *(_range([getattr(r, c) for r in mine]) for c in columns)])
     head = ["library", "compile s", "temporaries MB", "error", "gradient error"]
-    return markdown(head, lines)
+    return markdown([head, *lines], TEXT)
 
 
 def precision(rows: Sequence[Row]) -> str:
     """What bfloat16 gives and what it costs, in train steps."""
-    rows = [row for row in rows if row.step == "train"]
+    rows = [row for row in rows if row.timed_pass == "train"]
     lines = [
         [
-            *(row.cell, _shape(row.shape), row.library, _spread(row.ratio)),
+            *(row.cell, _shape(row.shape), row.library, _text_of(row.ratio)),
             *(f"{row.error:.1e}", f"{row.gradient_error:.1e}"),
         ]
         for group in _groups(rows).values()
@@ -63,12 +58,12 @@ def precision(rows: Sequence[Row]) -> str:
         if row.library == "recur" or _is_narrow(row.library)
     ]
     head = ["cell", "B T I H", "precision", "time / float32", "error", "gradient error"]
-    return markdown(head, lines)
+    return markdown([head, *lines], TEXT)
 
 
 def conclusions(rows: Sequence[Row]) -> list[str]:
     """Geometric means and worst cases of train steps, one line each."""
-    train = [row for row in rows if row.step == "train"]
+    train = [row for row in rows if row.timed_pass == "train"]
     peers = [row for row in train if row.kind != "fork"]
     best: dict[Any, float] = {}
     for row in peers:
@@ -120,7 +115,7 @@ def _shape(shape: Sequence[int]) -> str:
     return " ".join(str(size) for size in shape)
 
 
-def _spread(value: Spread) -> str:
+def _text_of(value: Quartiles) -> str:
     return f"{value.median:.2f} [{value.low:.2f}, {value.high:.2f}]"
 
 

@@ -29,5 +29,5 @@ def by_length(values: jax.Array, weights: jax.Array | None) -> Terms:
     Nothing is measured after 0 steps, so that its count is 0.
     """
     weights = jnp.ones(values.shape) if weights is None else weights
-    both = (values * weights).sum(1), weights.sum(1)
-    return tuple(jnp.pad(each, (1, 0)) for each in both)
+    sums, counts = (values * weights).sum(1), weights.sum(1)
+    return jnp.pad(sums, (1, 0)), jnp.pad(counts, (1, 0))

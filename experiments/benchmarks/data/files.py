@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Named files: found in the data directory, or fetched from their home, and checked.
+"""Named files: read from the data directory or downloaded, and checked.
 
-The data directory is `--data_dir`, by default what the environment variable RECUR_DATA
-names, by default `data` in the current directory.
+The data directory is `--data_dir`, else the environment variable RECUR_DATA, else `data`
+in the current directory.
 """
 
 import gzip
@@ -14,23 +14,23 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.runs.atomic import write_whole
 
 
 VARIABLE, DEFAULT = "RECUR_DATA", "data"
 
 PATIENCE = 2.0
-"""Seconds to wait for a network that may not be there."""
+"""Timeout of a download [s]; there may be no network."""
 
 
 class Named(NamedTuple):
     """A file that a benchmark knows by name.
 
     Attributes:
-      path: in the data directory.
-      home: where it is fetched from.
-      sha256: of its content, unpacked where it is gzipped.
+      path: path inside the data directory.
+      home: URL to download it from.
+      sha256: hash of its content, after gzip is unpacked.
     """
 
     path: str
@@ -39,15 +39,15 @@ class Named(NamedTuple):
 
 
 def data_directory(chosen: str | None) -> Path:
-    """The directory that the user named, or that of the environment."""
+    """The data directory: chosen by the user, by the environment, or the default."""
     return Path(chosen or os.environ.get(VARIABLE) or DEFAULT)
 
 
 def content(named: Named, directory: Path) -> bytes:
-    """The content of a named file, unpacked.
+    """Read a named file, downloaded first where it is missing, and unpack it.
 
     Raises:
-      Refusal: it is not there and cannot be fetched, or is not what it should be.
+      UsageError: it is missing and cannot be downloaded, or is not the right file.
     """
     path = directory / named.path
     if path.exists():
@@ -63,7 +63,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Refusal(f"{path} cannot be read ({error.strerror}): restore it") from None
+        raise UsageError(f"{path} cannot be read ({error.strerror}): restore it") from None
 
 
 def _fetch(named: Named, path: Path) -> bytes:
@@ -72,7 +72,7 @@ def _fetch(named: Named, path: Path) -> bytes:
             return bytes(answer.read())
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
-        raise Refusal(
+        raise UsageError(
             f"{path} is not there, and {named.home} cannot be reached ({reason}): put the "
             f"file there, or name its directory with --data_dir or {VARIABLE}"
         ) from None
@@ -82,10 +82,10 @@ def _checked(named: Named, packed: bytes, where: str, remedy: str) -> bytes:
     try:
         found = gzip.decompress(packed) if named.path.endswith(".gz") else packed
     except (OSError, EOFError, zlib.error) as error:
-        raise Refusal(f"{where} is damaged ({error}): {remedy}") from None
+        raise UsageError(f"{where} is damaged ({error}): {remedy}") from None
     digest = hashlib.sha256(found).hexdigest()
     if digest != named.sha256:
-        raise Refusal(
+        raise UsageError(
             f"{where} is not the file it should be: its sha256 is {digest[:12]}..., not "
             f"{named.sha256[:12]}...: {remedy}"
         )

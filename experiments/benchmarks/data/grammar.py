@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A grammar of sentences whose last word agrees with a cue far before it.
 
-A sentence is four words, the cue, fillers, two words that ask, and the word that agrees.
-All words but the last depend on the kind of sentence, the place and the word before.
+A sentence is four words, the cue, fillers, two words that announce the last one, and the
+last word, which agrees with the cue. All words but the last depend on the kind of sentence,
+the place and the word before.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ COUNTRIES = {
 
 
 Place = dict[str, tuple[str, ...]]
-"""The word before, or `ANY` -> the words that may follow it, each as likely."""
+"""The word before, or `ANY` -> the words that may follow it, equally likely."""
 ANY = ""
 
 
@@ -34,7 +35,7 @@ class Kind(NamedTuple):
     """A kind of agreement.
 
     Attributes:
-      opening: the words before the cue; the first one tells the kind.
+      opening: the words before the cue; no other kind has the same first word.
       agrees: cue -> the last word of the sentence.
       asking: the words before the last one.
     """
@@ -57,25 +58,25 @@ KINDS = {
         ("suddenly", "lost"),
     ),
 }
-"""Name -> kind; each is as likely."""
+"""Name -> kind; all are equally likely."""
 
 ADVERBS = ("often", "still", "really")
 PREPOSITIONS = ("near", "beside", "behind", "without")
 DISTRACTORS: Place = {"the": SINGULAR + PLURAL, "old": (*COUNTRIES,), "dear": WOMEN + MEN}
-"""Determiner -> nouns, such as could be cues and are none."""
+"""Determiner -> nouns that are cues in other places."""
 NEUTRAL: Place = {"some": ("rain", "music", "bread", "smoke"), "this": ("city", "garden")}
-"""Determiner -> nouns that never are cues."""
+"""Determiner -> nouns that are never cues."""
 
 
 class Grammar(NamedTuple):
-    """The grammar in numbers, for K kinds, S + 1 words in a sentence and V words in all.
+    """The grammar as arrays, for K kinds, S + 1 words in a sentence and V words in all.
 
     Attributes:
-      words: all of them.
-      first: `[K]` the first word of each kind.
-      follows: `[S - 1, K, V, V]`, probability of the word at place s + 1 after that at s.
-      agrees: `[V]`, cue -> the word that agrees; 0 for others.
-      last: `[K]`, kind -> the word before the one that agrees.
+      words: the V words.
+      first: `[K]`, the first word of each kind.
+      follows: `[S - 1, K, V, V]`, probability of each word at place s + 1 after each at s.
+      agrees: `[V]`, cue -> the word that agrees with it; 0 for other words.
+      last: `[K]`, kind -> the word before the last.
     """
 
     words: tuple[str, ...]
@@ -90,7 +91,7 @@ CUE = 4
 
 
 def make_grammar(distance: int, distracted: bool) -> Grammar:
-    """The grammar of sentences with `distance` words between cue and what agrees."""
+    """The grammar of sentences with a cue at `distance` from the word that agrees with it."""
     rows = [_places(kind, distance, distracted) for kind in KINDS.values()]
     words = tuple(sorted(_words(rows)))
     follows = np.zeros((CUE + distance, len(KINDS), len(words), len(words)))
@@ -113,7 +114,7 @@ def make_grammar(distance: int, distracted: bool) -> Grammar:
 
 
 def _places(kind: Kind, distance: int, distracted: bool) -> list[Place]:
-    """Of every word after the first, but for the last."""
+    """The places of a sentence after the first word and before the last."""
     nouns = DISTRACTORS if distracted else NEUTRAL
     phrase: list[Place] = [{ANY: PREPOSITIONS}, {ANY: tuple(nouns)}, nouns]
     phrases, adverbs = divmod(distance - len(kind.asking), len(phrase))
@@ -125,7 +126,7 @@ def _places(kind: Kind, distance: int, distracted: bool) -> list[Place]:
 
 
 def _words(rows: list[list[Place]]) -> set[str]:
-    """All that can be in a sentence."""
+    """All words of the grammar."""
     places = (place for row in rows for place in row)
     used = {word for place in places for after in place.values() for word in after}
     used |= {kind.opening[0] for kind in KINDS.values()}

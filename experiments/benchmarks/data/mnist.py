@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.benchmarks.data.files import Named, content
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 
 
 HOME = "https://ossci-datasets.s3.amazonaws.com/mnist"
@@ -37,7 +37,7 @@ FILES = {
 }
 
 BYTES = 0x08
-"""The type of IDX entries that MNIST has."""
+"""The IDX type of the entries of MNIST."""
 
 
 class Digits(NamedTuple):
@@ -53,10 +53,10 @@ class Digits(NamedTuple):
 
 
 def read_mnist(directory: Path) -> tuple[Digits, Digits]:
-    """The 60,000 digits to train on and the 10,000 to test on.
+    """Read the 60,000 training digits and the 10,000 test digits.
 
     Raises:
-      Refusal: a file is not there, or not what it should be.
+      UsageError: a file is missing, or not the right one.
     """
     arrays = {
         name: parse_idx(content(named, directory), str(directory / named.path))
@@ -70,18 +70,18 @@ def read_mnist(directory: Path) -> tuple[Digits, Digits]:
 
 
 def parse_idx(data: bytes, where: str) -> np.ndarray:
-    """An array of bytes, from a file that begins with 0, 0, type, rank and the sizes.
+    """Read an array of bytes from a file that begins with 0, 0, type, rank and sizes.
 
     Raises:
-      Refusal: the file says otherwise, or is cut short.
+      UsageError: the file begins otherwise, or is cut short.
     """
     rank = data[3] if len(data) > 3 else 0
     start = 4 + 4 * rank
     if len(data) < start or data[:3] != bytes([0, 0, BYTES]):
-        raise Refusal(f"{where} is not an IDX file of bytes: fetch it anew")
+        raise UsageError(f"{where} is not an IDX file of bytes: fetch it anew")
     shape = np.frombuffer(data, ">u4", count=rank, offset=4).tolist()
     if len(data) - start != math.prod(shape):
-        raise Refusal(
+        raise UsageError(
             f"{where} should hold {math.prod(shape):,} entries and holds "
             f"{len(data) - start:,}: fetch it anew"
         )

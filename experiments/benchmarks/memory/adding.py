@@ -11,8 +11,6 @@ anywhere, `halves` one step in each half.
 Chance: without memory the best guess is 1, whose mean squared error is the variance of
 the sum, 1/6.
 
-Time and numbers to expect are in the README, "What papers say".
-
 Papers: Hochreiter & Schmidhuber, "Long short-term memory", 1997; `halves`: Arjovsky, Shah
 & Bengio, 2016, and Le, Jaitly & Hinton, 2015; `any`: Bai, Kolter & Koltun, 2018.
 """
@@ -23,15 +21,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmarks.base import (
-    Benchmark,
-    BenchmarkSpec,
-    Description,
-    Metric,
-    generated,
-    without_files,
-)
-from experiments.benchmarks.terms import at_the_end, squared_error, weighted
+from experiments.benchmarks import base, terms
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
 from experiments.networks.base import Batch
@@ -39,7 +29,7 @@ from experiments.networks.embed import numbers
 from experiments.networks.sequence import sequence_network
 
 
-DESCRIPTION = Description(
+DESCRIPTION = base.Description(
     task="T numbers in [0, 1), two of them marked; their sum at the end",
     chance="mean squared error 1/6",
     published="T = 600, 70K parameters (Bai 2018): LSTM 0.164, GRU 5.3e-5, RNN 0.177",
@@ -94,7 +84,7 @@ PRESETS: dict[str, dict[str, Value]] = {
 }
 
 
-def adding(config: Adding) -> Benchmark:
+def adding(config: Adding) -> base.Benchmark:
     """The task as a `Benchmark`; inputs `[T, B, 2]`, number and mark."""
 
     def draw(key, batch_size):
@@ -103,20 +93,20 @@ def adding(config: Adding) -> Benchmark:
         places = _places(config, for_marks, batch_size)
         marks = (jnp.arange(config.steps)[:, None] == places[:, None]).any(0)
         inputs = jnp.stack([shown, marks.astype(shown.dtype)], axis=-1)
-        return Batch(inputs, *at_the_end((shown * marks).sum(0), config.steps))
+        return Batch(inputs, *terms.at_the_end((shown * marks).sum(0), config.steps))
 
     def close(outputs, batch):
         distance = jnp.abs(outputs[..., 0] - batch.targets)
-        return weighted(distance < TOLERANCE, batch.weights)
+        return terms.weighted(distance < TOLERANCE, batch.weights)
 
     # |u1 + u2 - 1| < d has probability 2 d - d^2.
     guessed = 2 * TOLERANCE - TOLERANCE**2
-    return Benchmark(
-        train=generated(draw),
-        validation=generated(draw),
+    return base.Benchmark(
+        train=base.generated(draw),
+        validation=base.generated(draw),
         network=sequence_network(numbers(2), 1),
-        loss=squared_error,
-        metrics={"accuracy": Metric(close, guessed, best=1.0, bounded=True)},
+        loss=terms.squared_error,
+        metrics={"accuracy": base.Metric(close, guessed, best=1.0, bounded=True)},
         baseline=1 / 6,
         steps=config.steps,
         unit="squared error",
@@ -125,17 +115,17 @@ def adding(config: Adding) -> Benchmark:
 
 def _places(config: Adding, key: jax.Array, batch_size: int) -> jax.Array:
     """Two different steps for each sequence, `[2, B]`."""
-    first, second = jax.random.split(key)
-    half = config.steps // 2
-    ranges = {
-        "any": (config.steps, 1, config.steps),
-        "halves": (half, half, config.steps),
-    }
-    end, low, high = ranges[config.marks]
-    one = jax.random.randint(first, (batch_size,), 0, end)
-    other = jax.random.randint(second, (batch_size,), low, high)
-    # Under `any` the second counts on from the first, around the end.
-    return jnp.stack([one, (one + other) % config.steps if config.marks == "any" else other])
+    keys, half = jax.random.split(key), config.steps // 2
+
+    def uniform(key, low, high):
+        return jax.random.randint(key, (batch_size,), low, high)
+
+    if config.marks == "halves":
+        return jnp.stack([uniform(keys[0], 0, half), uniform(keys[1], half, config.steps)])
+    first = uniform(keys[0], 0, config.steps)
+    # The second counts on from the first, around the end.
+    second = (first + uniform(keys[1], 1, config.steps)) % config.steps
+    return jnp.stack([first, second])
 
 
-SPEC = BenchmarkSpec(Adding, without_files(adding), PRESETS, DESCRIPTION)
+SPEC = base.BenchmarkSpec(Adding, base.without_files(adding), PRESETS, DESCRIPTION)

@@ -5,12 +5,12 @@
     python -m experiments --benchmark=dyck --dyck.kinds=4 --dyck.depth=8
 
 Brackets open with probability 1/2, always where none is open and never at the depth
-bound; their kinds are uniform. Otherwise the innermost one closes. At each step the next
-bracket is due. That it closes is chance; which kind closes is on the stack.
+bound; their kinds are uniform. Otherwise the innermost one closes. The target at each
+step is the next bracket. Whether it closes is chance; which kind closes is on the stack.
 
 Chance: a predictor without memory knows the innermost bracket right after it was opened
-and nothing of the stack after one was closed. Its loss, and the least one that a stack
-makes possible, are computed from the distribution of the depth at every step.
+and nothing of the stack after one was closed. Its loss, and the least loss that a
+stack makes possible, are computed from the distribution of the depth at every step.
 
 Papers: Chomsky & Schuetzenberger, "The algebraic theory of context-free languages", 1963;
 Suzgun et al., "LSTM networks can perform dynamic counting", 2019; of bounded depth: Hewitt
@@ -27,18 +27,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.base import Batch, Benchmark, Profile, cross_entropy
-from experiments.benchmarks.spec import About, Entry, drawn
+from experiments.benchmarks import base, terms
+from experiments.benchmarks.data.batches import by_length
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
+from experiments.networks.base import Batch
+from experiments.networks.embed import one_hot
+from experiments.networks.sequence import sequence_network
 
 
-ABOUT = About(
-    protocol="brackets of k kinds, nested to a bounded depth; the next one is due; tested "
+DESCRIPTION = base.Description(
+    task="brackets of k kinds, nested to a bounded depth; the next bracket; evaluated "
     "on longer sequences",
-    chance="of what the last bracket says of the next one; exact, by dynamic programming",
+    chance="loss of the bigram, exact, by dynamic programming",
     published="none for this mixture of lengths",
-    takes="1 min",
+    time="1 min",
 )
 
 
@@ -48,20 +51,20 @@ class Dyck:
 
     Attributes:
       kinds: k, different pairs of brackets.
-      depth: how many brackets can be open at a time [brackets].
-      length: of the sequences to train on [steps].
-      tested: length of the held-out sequences, `length` or more [steps].
+      depth: most brackets open at a time [brackets].
+      length: length of the training sequences [steps].
+      eval_length: length of the validation sequences, `length` or more [steps].
     """
 
     kinds: int = 2
     depth: int = 5
     length: int = 40
-    tested: int = 500
+    eval_length: int = 500
 
     def __post_init__(self):
-        # Of one kind, or one deep, the bracket that closes is no question of memory.
+        # With one kind, or one level, the bracket that closes needs no memory.
         check_at_least(2, kinds=self.kinds, depth=self.depth, length=self.length)
-        check_at_least(self.length, tested=self.tested)
+        check_at_least(self.length, eval_length=self.eval_length)
 
 
 PRESETS: dict[str, dict[str, Value]] = {
@@ -75,12 +78,12 @@ PRESETS: dict[str, dict[str, Value]] = {
 
 
 class Theory(NamedTuple):
-    """What the best predictors get, on average over the steps of a sequence.
+    """Means over the steps of a sequence.
 
     Attributes:
-      optimum: loss of the one that knows the stack, nats.
-      baseline: loss of the one that sees the current bracket, nats.
-      chance: closing accuracy of the latter.
+      optimum: loss of the best predictor that knows the stack, nats.
+      baseline: loss of the best predictor that sees the current bracket alone, nats.
+      chance: closing accuracy of that predictor.
     """
 
     optimum: float
@@ -88,44 +91,38 @@ class Theory(NamedTuple):
     chance: float
 
 
-def dyck(config: Dyck) -> Benchmark:
-    """The task as a `Benchmark`; inputs `[T, B, 2k]`, k openings and their closings."""
+def dyck(config: Dyck) -> base.Benchmark:
+    """The task as a `Benchmark`; inputs are ids `[T, B]`, k openings and k closings."""
     kinds = config.kinds
 
-    def of_length(steps):
+    def brackets(steps):
         def draw(key, batch_size):
-            brackets = sequences(config, key, steps + 1, batch_size)
-            return Batch(jax.nn.one_hot(brackets[:-1], 2 * kinds), brackets[1:])
+            ids = sequences(config, key, steps + 1, batch_size)
+            return Batch(ids[:-1], ids[1:])
 
-        return draw
+        return base.generated(draw)
 
-    def metrics(logits, batch):
-        right, closes = _closings(kinds, logits, batch)
-        return {"closing_accuracy": right.sum() / closes.sum()}
-
-    def by_position(logits, batch):
-        right, closes = (x.sum(1) for x in _closings(kinds, logits, batch))
-        return jnp.concatenate([jnp.full(1, jnp.nan), right / closes])
-
-    theory = theory_of(config, config.tested)
-    return Benchmark(
-        steps=config.length,
-        input_size=2 * kinds,
-        output_size=2 * kinds,
-        batch=of_length(config.length),
-        loss=cross_entropy,
-        metrics=metrics,
+    accuracy = lambda *given: terms.weighted(*_closings(kinds, *given))
+    curve = lambda *given: by_length(*_closings(kinds, *given))
+    theory = theory_of(config, config.eval_length)
+    chance = theory.chance
+    closing = base.Curve("length (steps)", "closing accuracy", curve, chance)
+    return base.Benchmark(
+        train=brackets(config.length),
+        validation=brackets(config.eval_length),
+        network=sequence_network(one_hot(2 * kinds), 2 * kinds),
+        loss=terms.cross_entropy,
+        metrics={
+            "closing_accuracy": base.Metric(accuracy, chance, best=1.0, bounded=True)
+        },
         baseline=theory.baseline,
-        chance={"closing_accuracy": theory.chance},
-        symbols=(
+        steps=config.length,
+        optimum=theory.optimum,
+        vocabulary=(
             *(f"({kind + 1}" for kind in range(kinds)),
             *(f"{kind + 1})" for kind in range(kinds)),
         ),
-        held_out=of_length(config.tested),
-        optimum=theory.optimum,
-        profile=Profile(
-            "length (steps)", "closing accuracy", by_position, chance=theory.chance
-        ),
+        curves={"length": closing},
     )
 
 
@@ -151,13 +148,13 @@ def sequences(config: Dyck, key: jax.Array, count: int, batch_size: int) -> jax.
 
 
 def theory_of(config: Dyck, steps: int) -> Theory:
-    """By dynamic programming over the depth and whether the last bracket opened."""
+    """The theory, by dynamic programming over depth and whether the last one opened."""
     opens = np.full(config.depth + 1, 0.5)
     opens[0], opens[-1] = 1.0, 0.0
     uniform = math.log(config.kinds)
     depths = np.zeros((2, config.depth + 1))
     depths[1, 1] = 1.0
-    # Of the current bracket and the next one: whether each closes (0) or opens (1).
+    # pairs[i, j]: the current bracket and the next close (0) or open (1).
     pairs, optimum = np.zeros((2, 2)), 0.0
     for _ in range(steps):
         pairs += np.stack([depths @ (1 - opens), depths @ opens], axis=1) / steps
@@ -166,14 +163,14 @@ def theory_of(config: Dyck, steps: int) -> Theory:
         depths = np.stack([np.append(down[1:], 0), np.insert(up[:-1], 0, 0)])
     seen = pairs.sum(1)
     coin = seen @ _entropy(pairs[:, 1] / seen)
-    # After an opening the kind that may close is known; in all other cases none is.
+    # After an opening the kind that may close is known; in all other cases no kind is.
     baseline = coin + (1 - pairs[1, 0]) * uniform
     guessed = pairs[1, 0] + pairs[0, 0] / config.kinds
     return Theory(float(optimum), float(baseline), float(guessed / pairs[:, 0].sum()))
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
-    """Of a coin, nats; zero where it is sure."""
+    """Entropy of a coin, nats."""
     both = np.stack([p, 1 - p])
     return -(both * np.log(np.where(both > 0, both, 1))).sum(0)
 
@@ -181,10 +178,10 @@ def _entropy(p: np.ndarray) -> np.ndarray:
 def _closings(
     kinds: int, logits: jax.Array, batch: Batch
 ) -> tuple[jax.Array, jax.Array]:
-    """Where the right one of the closings is likeliest, and where one closes, `[T, B]`."""
-    closes = batch.targets >= kinds
+    """Whether the right closing bracket is the most likely one; weight 1 where one closes."""
+    closes = (batch.targets >= kinds).astype(jnp.float32)
     right = logits[..., kinds:].argmax(-1) == batch.targets - kinds
-    return (closes & right).astype(jnp.float32), closes.astype(jnp.float32)
+    return right, closes if batch.weights is None else closes * batch.weights
 
 
-ENTRY = Entry(Dyck, drawn(dyck), PRESETS, ABOUT)
+SPEC = base.BenchmarkSpec(Dyck, base.without_files(dyck), PRESETS, DESCRIPTION)

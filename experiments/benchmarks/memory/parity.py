@@ -2,15 +2,15 @@
 """Parity: whether the bits so far hold an odd number of ones.
 
     python -m experiments --benchmark=parity
-    python -m experiments --benchmark=parity --parity.length=20 --parity.tested=100
+    python -m experiments --benchmark=parity --parity.length=20 --parity.eval_length=100
 
-At each step a fair bit is read and the parity of the prefix that it ends is due, so every
-prefix is an example. Training sequences have `length` steps; held-out ones have `tested`,
-so that evaluations say whether a rule was learned or a length.
+At each step the input is a fair bit and the target the parity of all bits so far, so that
+every prefix is an example. Training sequences have `length` steps and validation sequences
+`eval_length`, so that evaluations tell whether a rule was learned or a length.
 
 Chance: a predictor without memory sees one bit of the sum, which says nothing about the
-whole once another bit has gone before: ln 2, and accuracy 1/2. That at the first step the
-bit decides is left out; it is worth about 1 / (2 T^2) nats a step over T steps.
+parity once another bit has gone before: ln 2, and accuracy 1/2. This leaves out the first
+step, at which the bit decides; it is worth about 1 / (2 T^2) nats a step.
 
 Papers: Hochreiter & Schmidhuber, "Long short-term memory", 1997; Deletang et al., "Neural
 networks and the Chomsky hierarchy", 2023 (arXiv:2207.02098).
@@ -22,17 +22,20 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmarks.base import Batch, Benchmark, Profile, cross_entropy
-from experiments.benchmarks.spec import About, Entry, drawn
+from experiments.benchmarks import base, terms
+from experiments.benchmarks.data.batches import at_steps, by_length
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
+from experiments.networks.base import Batch
+from experiments.networks.embed import one_hot
+from experiments.networks.sequence import sequence_network
 
 
-ABOUT = About(
-    protocol="fair bits; at every step the parity of those so far; tested on longer ones",
+DESCRIPTION = base.Description(
+    task="fair bits; the parity of all so far at every step; evaluated on longer ones",
     chance="ln 2 nats; accuracy 1/2",
     published="trained to 40 steps, tested on 41 to 500 (Deletang 2023): RNN 100, LSTM 100",
-    takes="1 min",
+    time="1 min",
 )
 
 
@@ -41,17 +44,17 @@ class Parity:
     """Parity of every prefix.
 
     Attributes:
-      length: of the sequences to train on [steps].
-      tested: length of the held-out sequences, `length` or more [steps].
+      length: length of the training sequences [steps].
+      eval_length: length of the validation sequences, `length` or more [steps].
     """
 
     length: int = 40
-    tested: int = 500
+    eval_length: int = 500
 
     def __post_init__(self):
-        # Over one step there is nothing to remember.
+        # One step needs no memory.
         check_at_least(2, length=self.length)
-        check_at_least(self.length, tested=self.tested)
+        check_at_least(self.length, eval_length=self.eval_length)
 
 
 PRESETS: dict[str, dict[str, Value]] = {
@@ -65,43 +68,38 @@ PRESETS: dict[str, dict[str, Value]] = {
 }
 
 
-def parity(config: Parity) -> Benchmark:
-    """The task as a `Benchmark`; inputs `[T, B, 2]`, one-hot bits."""
+def parity(config: Parity) -> base.Benchmark:
+    """The task as a `Benchmark`; inputs are bits `[T, B]`."""
 
-    def of_length(steps):
+    def bits(steps):
         def draw(key, batch_size):
-            bits = jax.random.bernoulli(key, 0.5, (steps, batch_size)).astype(jnp.int32)
-            return Batch(jax.nn.one_hot(bits, 2), bits.cumsum(0) % 2)
+            shown = jax.random.bernoulli(key, 0.5, (steps, batch_size)).astype(jnp.int32)
+            return Batch(shown, shown.cumsum(0) % 2)
 
-        return draw
+        return base.generated(draw)
 
-    def metrics(logits, batch):
-        right = logits.argmax(-1) == batch.targets
-        beyond = config.length if len(right) > config.length else 0
-        return {
-            "accuracy": right[beyond:].mean(dtype=jnp.float32),
-            "trained_accuracy": right[: config.length].mean(dtype=jnp.float32),
-        }
+    def accuracy(steps):
+        of_part = lambda logits, batch: terms.correct(logits[steps], at_steps(batch, steps))
+        return base.Metric(of_part, memoryless=0.5, best=1.0, bounded=True)
 
-    return Benchmark(
-        steps=config.length,
-        input_size=2,
-        output_size=2,
-        batch=of_length(config.length),
-        loss=cross_entropy,
-        metrics=metrics,
+    def curve(logits, batch):
+        return by_length(logits.argmax(-1) == batch.targets, batch.weights)
+
+    longer = config.eval_length > config.length
+    return base.Benchmark(
+        train=bits(config.length),
+        validation=bits(config.eval_length),
+        network=sequence_network(one_hot(2), 2),
+        loss=terms.cross_entropy,
+        metrics={
+            "accuracy": accuracy(slice(config.length if longer else 0, None)),
+            "trained_accuracy": accuracy(slice(config.length)),
+        },
         baseline=math.log(2),
-        chance={"accuracy": 0.5, "trained_accuracy": 0.5},
-        symbols=("0", "1"),
-        held_out=of_length(config.tested),
-        profile=Profile("length (steps)", "accuracy", _by_length, chance=0.5),
+        steps=config.length,
+        vocabulary=("0", "1"),
+        curves={"length": base.Curve("length (steps)", "accuracy", curve, 0.5)},
     )
 
 
-def _by_length(logits: jax.Array, batch: Batch) -> jax.Array:
-    """Accuracy after 1, 2, ..., T steps, `[T + 1]`; after none there is none."""
-    right = (logits.argmax(-1) == batch.targets).mean(1, dtype=jnp.float32)
-    return jnp.concatenate([jnp.full(1, jnp.nan), right])
-
-
-ENTRY = Entry(Parity, drawn(parity), PRESETS, ABOUT)
+SPEC = base.BenchmarkSpec(Parity, base.without_files(parity), PRESETS, DESCRIPTION)

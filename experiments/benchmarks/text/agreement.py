@@ -7,12 +7,12 @@
 A language model of a small grammar, word by word: "someone who left old france really
 beside the dogs without dear anna speaks fluent", then "french". A country decides the
 language, the number of a noun the verb ("the keys behind the door most certainly are"),
-a name the pronoun. In between are phrases whose nouns could be cues and are none.
+a name the pronoun. The nouns of the phrases in between could be cues and are none.
 
 Chance: a predictor without memory sees the current word, not how many there were before;
-its loss is that of the pairs of neighbours in a sentence, whose distribution the grammar
-gives exactly. The optimum is the entropy of the next word given all words so far; at the
-last step it is 0, since the cue decides.
+its loss is that of the bigram, whose distribution the grammar gives exactly. The optimum
+is the entropy of the next word given all words so far; at the last step it is 0, since the
+cue decides.
 
 Papers: Bengio, Simard & Frasconi, "Learning long-term dependencies with gradient descent
 is difficult", 1994; Linzen, Dupoux & Goldberg, "Assessing the ability of LSTMs to learn
@@ -27,18 +27,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.base import Batch, Benchmark, Profile, cross_entropy
+from experiments.benchmarks import base, terms
+from experiments.benchmarks.data.batches import by_length
 from experiments.benchmarks.data.grammar import CUE, Grammar, make_grammar
-from experiments.benchmarks.spec import About, Entry, drawn
+from experiments.benchmarks.data.stream import next_symbol
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
+from experiments.networks.embed import one_hot
+from experiments.networks.sequence import sequence_network
 
 
-ABOUT = About(
-    protocol="next word of sentences of a small grammar, whose last word agrees with a cue",
-    chance="of pairs of neighbouring words, exact; agreement 7/18",
+DESCRIPTION = base.Description(
+    task="next word of sentences of a small grammar, whose last word agrees with a cue",
+    chance="loss of the bigram, exact; agreement 7/18",
     published="none for this grammar",
-    takes="1 min",
+    time="1 min",
 )
 
 
@@ -47,15 +50,15 @@ class Agreement:
     """A language with agreement over a distance.
 
     Attributes:
-      distance: from the cue to the word that agrees, what is in between [words].
-      distractors: nouns in between; those of `cues` could be cues, `neutral` could not.
+      distance: words between the cue and the word that agrees [words].
+      distractors: nouns in between; `cues` could be cues, `neutral` could not.
     """
 
     distance: int = 10
     distractors: Literal["cues", "neutral"] = "cues"
 
     def __post_init__(self):
-        # The two words that ask are always there.
+        # The two words before the last are always there.
         check_at_least(2, distance=self.distance)
 
 
@@ -70,13 +73,13 @@ PRESETS: dict[str, dict[str, Value]] = {
 
 
 class Theory(NamedTuple):
-    """What the best predictors get.
+    """The best predictors, with and without memory.
 
     Attributes:
-      entropies: `[T]` loss of the one that knows all words so far, nats.
-      baseline: mean loss of the one that sees the current word, nats.
-      agreement: its accuracy at the last step.
-      surprise: its loss at the last step, nats.
+      entropies: `[T]` loss with all words so far, nats.
+      baseline: mean loss with the current word alone, nats.
+      agreement: accuracy at the last step with the current word alone.
+      surprise: loss at the last step with the current word alone, nats.
     """
 
     entropies: np.ndarray
@@ -85,49 +88,45 @@ class Theory(NamedTuple):
     surprise: float
 
 
-def agreement(config: Agreement) -> Benchmark:
-    """The task as a `Benchmark`; inputs `[T, B, I]`, one-hot words, T = distance + 5."""
+def agreement(config: Agreement) -> base.Benchmark:
+    """The task as a `Benchmark`; inputs are ids `[T, B]`, T = distance + 5."""
     grammar = make_grammar(config.distance, config.distractors == "cues")
     theory = theory_of(grammar)
     size = len(grammar.words)
 
-    def batch(key, batch_size):
-        words = sentences(grammar, key, batch_size)
-        return Batch(jax.nn.one_hot(words[:-1], size), words[1:])
-
-    def metrics(logits, batch):
-        right = logits[-1].argmax(-1) == batch.targets[-1]
-        surprise = cross_entropy(logits[-1], batch.targets[-1]).mean()
-        return {
-            "agreement_accuracy": right.mean(dtype=jnp.float32),
-            "excess_bits": (surprise - theory.entropies[-1]) / math.log(2),
-        }
+    def draw(key, batch_size):
+        return next_symbol(sentences(grammar, key, batch_size))
 
     def excess(logits, batch):
-        losses = cross_entropy(logits, batch.targets).mean(1)
-        return jnp.concatenate([jnp.full(1, jnp.nan), losses - theory.entropies])
+        return terms.nats(logits, batch.targets) - theory.entropies[:, None]
 
+    def excess_bits(logits, batch):
+        bits = excess(logits, batch) / math.log(2)
+        return terms.weighted(bits, terms.last_term(batch).weights)
+
+    agrees = lambda logits, batch: terms.correct(logits, terms.last_term(batch))
+    by_words = lambda logits, batch: by_length(excess(logits, batch), batch.weights)
     optimum = float(theory.entropies.mean())
-    return Benchmark(
-        steps=config.distance + CUE + 1,
-        input_size=size,
-        output_size=size,
-        batch=batch,
-        loss=cross_entropy,
-        metrics=metrics,
-        baseline=theory.baseline,
-        chance={
-            "agreement_accuracy": theory.agreement,
-            "excess_bits": (theory.surprise - float(theory.entropies[-1])) / math.log(2),
+    gap = theory.baseline - optimum
+    curve = base.Curve("words read (steps)", "nats above the optimum", by_words, gap)
+    return base.Benchmark(
+        train=base.generated(draw),
+        validation=base.generated(draw),
+        network=sequence_network(one_hot(size), size),
+        loss=terms.cross_entropy,
+        metrics={
+            "agreement_accuracy": base.Metric(
+                agrees, theory.agreement, best=1.0, bounded=True
+            ),
+            "excess_bits": base.Metric(
+                excess_bits, theory.surprise / math.log(2), unit="bits", best=0.0
+            ),
         },
-        symbols=grammar.words,
+        baseline=theory.baseline,
+        steps=config.distance + CUE + 1,
         optimum=optimum,
-        profile=Profile(
-            "words read (steps)",
-            "nats above the optimum",
-            excess,
-            chance=theory.baseline - optimum,
-        ),
+        vocabulary=grammar.words,
+        curves={"length": curve},
     )
 
 
@@ -150,7 +149,7 @@ def sentences(grammar: Grammar, key: jax.Array, batch_size: int) -> jax.Array:
 
 
 def theory_of(grammar: Grammar) -> Theory:
-    """From the distribution of the words at each place, for each kind of sentence."""
+    """The theory, from the distribution of words at each place, for each kind of sentence."""
     kinds, size = len(grammar.first), len(grammar.words)
     now = np.zeros((kinds, size))
     now[np.arange(kinds), grammar.first] = 1 / kinds
@@ -176,8 +175,8 @@ def theory_of(grammar: Grammar) -> Theory:
 
 
 def _surprise(p: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """-p ln(predicted), entry by entry; zero where p is."""
+    """-p ln(predicted), entry by entry; 0 where p is 0."""
     return -p * np.log(np.where(p > 0, predicted, 1))
 
 
-ENTRY = Entry(Agreement, drawn(agreement), PRESETS, ABOUT)
+SPEC = base.BenchmarkSpec(Agreement, base.without_files(agreement), PRESETS, DESCRIPTION)

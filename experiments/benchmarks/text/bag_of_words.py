@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bag of words as a cell, to see what the order of the words is worth.
+"""A bag of words as a cell, to measure what the order of the words is worth.
 
     python -m experiments --benchmark=word_order \\
         --cells=gru,experiments.benchmarks.text.bag_of_words:bag_of_words
@@ -20,7 +20,7 @@ class BagOfWordsParams(NamedTuple):
 
     Attributes:
       w_x: `[I, H]`, the vector of each word.
-      b: None, as what would be added once a step is the number of words.
+      b: None; a bias, added at every step, would only count the words.
     """
 
     w_x: jax.Array
@@ -31,7 +31,7 @@ class BagOfWordsParams(NamedTuple):
 def bag_of_words(hidden: int) -> recur.Cell:
     """h_t = h_{t-1} + W_x x_t.
 
-    The state is the sum of the vectors of all words so far, whatever their order.
+    The state is the sum of the vectors of all words so far, in whatever order.
 
     Args:
       hidden: H [units].
@@ -48,7 +48,7 @@ def bag_of_words(hidden: int) -> recur.Cell:
         return jnp.zeros((*batch_shape, hidden), params.w_x.dtype)
 
     def step(params, h, u):
-        del params  # All that they do is in u.
+        del params  # They are in u already.
         h = h + u
         return h, h
 

@@ -4,11 +4,11 @@
     python -m experiments --benchmark=hello
     python -m experiments.sample --run=RUN --prompt=h --length=4
 
-Four letters, one-hot; h, e, l, l are read and e, l, l, o are due. The first l is followed
-by an l and the second by an o, so that even here something must be remembered.
+The inputs are h, e, l, l and the targets e, l, l, o. The first l is followed by an l and
+the second by an o, so that even this word needs memory.
 
 Chance: the letters are equally likely to a model that knows nothing, ln 4. One that sees
-only the letter before is wrong about what follows an l, and loses ln 2 twice in four steps.
+only the current letter cannot tell what follows an l, and loses ln 2 twice in four steps.
 
 Paper: Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015.
 """
@@ -19,25 +19,26 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.base import Benchmark, accuracy, cross_entropy
-from experiments.benchmarks.data.stream import one_hot_batch
-from experiments.benchmarks.spec import About, Entry, drawn
+from experiments.benchmarks import base, terms
+from experiments.benchmarks.data.stream import next_symbol
 from experiments.config.options import Value
+from experiments.networks.embed import one_hot
+from experiments.networks.sequence import sequence_network
 
 
 WORD, LETTERS = "hello", ("h", "e", "l", "o")
 
-ABOUT = About(
-    protocol="h, e, l, l are read, e, l, l, o are due",
-    chance="uniform ln 4 nats; one that sees the letter before, (ln 2) / 2",
+DESCRIPTION = base.Description(
+    task="h, e, l, l are read, e, l, l, o follow",
+    chance="uniform ln 4 nats; one that sees the current letter, (ln 2) / 2",
     published="the example of Karpathy (2015)",
-    takes="5 s",
+    time="5 s",
 )
 
 
 @dataclass(frozen=True)
 class Hello:
-    """The word is the same for all: there is nothing to choose."""
+    """No options: the word is always the same."""
 
 
 PRESETS: dict[str, dict[str, Value]] = {
@@ -54,28 +55,26 @@ PRESETS: dict[str, dict[str, Value]] = {
 }
 
 
-def hello(config: Hello) -> Benchmark:
-    """The task as a `Benchmark`; inputs one-hot `[4, B, 4]`."""
+def hello(config: Hello) -> base.Benchmark:
+    """The task as a `Benchmark`; inputs are ids `[4, B]`."""
     del config
     ids = np.array([LETTERS.index(letter) for letter in WORD])
 
-    def batch(key, batch_size):
+    def draw(key, batch_size):
         del key
-        return one_hot_batch(jnp.tile(ids[:, None], batch_size), len(LETTERS))
+        return next_symbol(jnp.tile(ids[:, None], batch_size))
 
-    return Benchmark(
-        steps=len(WORD) - 1,
-        input_size=len(LETTERS),
-        output_size=len(LETTERS),
-        batch=batch,
-        loss=cross_entropy,
-        metrics=lambda logits, batch: {"accuracy": accuracy(logits, batch)},
+    return base.Benchmark(
+        train=base.generated(draw),
+        validation=base.generated(draw),
+        network=sequence_network(one_hot(len(LETTERS)), len(LETTERS), generates=True),
+        loss=terms.cross_entropy,
+        metrics={"accuracy": base.Metric(terms.correct, 3 / 4, best=1.0, bounded=True)},
         baseline=math.log(2) / 2,
-        chance={"accuracy": 3 / 4},
-        symbols=LETTERS,
+        steps=len(WORD) - 1,
         references={"uniform": math.log(4)},
-        spells=True,
+        vocabulary=LETTERS,
     )
 
 
-ENTRY = Entry(Hello, drawn(hello), PRESETS, ABOUT)
+SPEC = base.BenchmarkSpec(Hello, base.without_files(hello), PRESETS, DESCRIPTION)

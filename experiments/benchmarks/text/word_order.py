@@ -7,9 +7,9 @@
 
 "con ăn cơm chưa" asks whether you have eaten yet, "con chưa ăn cơm" says that I have not:
 subject, verb and object, and a particle at their end or before the verb. Adverbials
-follow, then the polite word "ạ" ends either, and there the class is due: 1 is a question.
-The classes have the same sentences but for the place of the particle, so what tells them
-apart is order alone.
+follow, then the polite word "ạ", at which the target is the class: 1 is a question. The
+classes have the same sentences but for the place of the particle, so that the order of
+the words alone tells them apart.
 
 Chance: a predictor without memory sees "ạ", and one that counts words sees the same counts
 in both classes: ln 2, and accuracy 1/2.
@@ -24,24 +24,20 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmarks.base import (
-    Batch,
-    Benchmark,
-    accuracy,
-    cross_entropy,
-    only_last,
-)
-from experiments.benchmarks.spec import About, Entry, drawn
+from experiments.benchmarks import base, terms
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
+from experiments.networks.base import Batch
+from experiments.networks.embed import one_hot
+from experiments.networks.sequence import sequence_network
 
 
-ABOUT = About(
-    protocol="a Vietnamese sentence whose particle stands last or before the verb; whether "
-    "it is a question, at the end",
+DESCRIPTION = base.Description(
+    task="a Vietnamese sentence whose particle stands last or before the verb; whether "
+    "it is a question",
     chance="ln 2 nats; accuracy 1/2, also for every bag of words",
     published="none",
-    takes="1 min",
+    time="1 min",
 )
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -62,7 +58,7 @@ class WordOrder:
     """Questions and statements of the same words.
 
     Attributes:
-      extra: adverbials after the sentence, before the class is due [words].
+      extra: adverbials between the sentence and the target [words].
     """
 
     extra: int = 30
@@ -81,31 +77,30 @@ PRESETS: dict[str, dict[str, Value]] = {
 }
 
 
-def word_order(config: WordOrder) -> Benchmark:
-    """The task as a `Benchmark`; inputs `[T, B, I]`, one-hot words, T = 5 + extra."""
+def word_order(config: WordOrder) -> base.Benchmark:
+    """The task as a `Benchmark`; inputs are ids `[T, B]`, T = 5 + extra."""
     steps = 5 + config.extra
 
-    def batch(key, batch_size):
+    def draw(key, batch_size):
         for_classes, for_words = jax.random.split(key)
         classes = jax.random.bernoulli(for_classes, 0.5, (batch_size,)).astype(jnp.int32)
         words = sentences(config, for_words, classes)
-        return Batch(jax.nn.one_hot(words, len(WORDS)), *only_last(classes, steps))
+        return Batch(words, *terms.at_the_end(classes, steps))
 
-    return Benchmark(
-        steps=steps,
-        input_size=len(WORDS),
-        output_size=2,
-        batch=batch,
-        loss=cross_entropy,
-        metrics=lambda logits, batch: {"accuracy": accuracy(logits, batch)},
+    return base.Benchmark(
+        train=base.generated(draw),
+        validation=base.generated(draw),
+        network=sequence_network(one_hot(len(WORDS)), 2),
+        loss=terms.cross_entropy,
+        metrics={"accuracy": base.Metric(terms.correct, 0.5, best=1.0, bounded=True)},
         baseline=math.log(2),
-        chance={"accuracy": 0.5},
-        symbols=WORDS,
+        steps=steps,
+        vocabulary=WORDS,
     )
 
 
 def sentences(config: WordOrder, key: jax.Array, classes: jax.Array) -> jax.Array:
-    """Words `[5 + extra, B]`; those of a key are the same in either class `[B]`."""
+    """Words `[5 + extra, B]`; the same for either class `[B]`, but for their order."""
     counts = dict.fromkeys(PARTS, 1) | {"adverbial": config.extra}
     drawn = {}
     for part, for_part in zip(PARTS, jax.random.split(key, len(PARTS)), strict=True):
@@ -119,4 +114,4 @@ def sentences(config: WordOrder, key: jax.Array, classes: jax.Array) -> jax.Arra
     return jnp.where(classes, question, statement)
 
 
-ENTRY = Entry(WordOrder, drawn(word_order), PRESETS, ABOUT)
+SPEC = base.BenchmarkSpec(WordOrder, base.without_files(word_order), PRESETS, DESCRIPTION)
