@@ -39,22 +39,27 @@ from recur.cells import (
     ugrnn,
 )
 from recur.deep import deep
-from recur.dropout import drop_connect, input_dropout, state_dropout
 from recur.engine import Engine
 from recur.layers import Layer, bidirectional, one_way, stack
 from recur.names import blocks, named
-from recur.noise import Noise, NoisyParams, with_key
 from recur.precision import mixed
 from recur.tbptt import tbptt
 from recur.unroll import unroll
 from recur.wrappers import (
     LearnedStateParams,
+    Noise,
+    NoisyParams,
+    ZoneoutState,
+    drop_connect,
+    input_dropout,
     learned_state,
     masked,
     resettable,
     residual,
+    state_dropout,
+    with_key,
+    zoneout,
 )
-from recur.zoneout import ZoneoutState, zoneout
 
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ from flax import linen, traverse_util
 from recur.cell import Cell, State
 from recur.engine import Engine
 from recur.layers import Part, one_way
-from recur.noise import with_key
+from recur.wrappers import with_key
 
 
 class RNN(linen.Module):

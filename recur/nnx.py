@@ -10,7 +10,7 @@ from flax import nnx
 from recur.cell import Cell, Params, State
 from recur.engine import Engine
 from recur.layers import Part, one_way
-from recur.noise import Noise, with_key
+from recur.wrappers import Noise, with_key
 
 
 class RNN(nnx.Module):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.cell import Cell
-from recur.engines.jaxprs import bind, flat_jaxpr, read
+from recur.jaxpr import bind, flat_jaxpr, read
 
 
 NARROW = jnp.bfloat16

@@ -11,7 +11,7 @@ from jax.extend.core import jaxprs_in_params
 import recur
 from experiments.speed import memory
 from recur.engines.auto import choose
-from recur.engines.dependence import Kind, depends
+from recur.jaxpr import Kind, depends, split_step
 from tests import equivalence
 
 
@@ -218,6 +218,82 @@ def test_a_step_has_its_recurrent_products_and_no_other(name, products):
     assert depths("chunked").count(1) == forward + chunk
     assert depths("chunked").count(2) == reverse
     assert depths("scan").count(1) > 2 * products
+
+
+def rnn_on_projections():
+    """The RNN of the worked example of `recur.engines.chunked`: w_h alone, inputs u."""
+
+    def init(key, input_size):
+        return jax.random.normal(key, (input_size, input_size))
+
+    def initial_state(w_h, batch_shape):
+        return jnp.zeros((*batch_shape, len(w_h)))
+
+    def project(w_h, us):
+        del w_h
+        return us
+
+    def step(w_h, h, u):
+        h = jnp.tanh(h @ w_h + u)
+        return h, h
+
+    return recur.Cell(init, initial_state, project, step)
+
+
+RNN = rnn_on_projections()
+
+
+def example():
+    """w_h `[H, H]`, h_0 `[B, H]` and u `[T, B, H]`."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    shapes = (4, 4), (2, 4), (7, 2, 4)
+    return [jax.random.normal(k, shape) for k, shape in zip(keys, shapes, strict=True)]
+
+
+def test_the_worked_example_is_the_trace_of_the_step_and_its_split():
+    w_h, h, us = example()
+    parts = split_step(RNN, w_h, h, us)
+    dot, add, tanh = parts.jaxpr.eqns
+    assert [e.primitive.name for e in (dot, add, tanh)] == ["dot_general", "add", "tanh"]
+    assert parts.jaxpr.invars == [*parts.param_vars, *parts.state_vars, *parts.u_vars]
+    assert parts.jaxpr.outvars == tanh.outvars * 2
+    assert parts.params_only == parts.inputs_only == []
+    z, activation = parts.recurrent
+    assert (z.dot, [z.out], activation) == (dot, add.outvars, tanh)
+    assert [z.weight, z.operand, z.addend] == parts.jaxpr.invars
+
+
+@pytest.mark.usefixtures("x64")
+def test_the_worked_example_has_its_gradient_as_one_product():
+    w_h, h, us = example()
+
+    def loss(w_h, us, engine):
+        states = recur.unroll(RNN, w_h, us, h, engine=engine)[1]
+        return jnp.sin(3 * states).sum(), states
+
+    gradient = jax.grad(loss, (0, 1), has_aux=True)
+    (dw, dz), states = gradient(w_h, us, recur.engines.chunks_of(7))
+    (plain, _), _ = gradient(w_h, us, "scan")
+    before = jnp.concatenate([h[None], states[:-1]])
+    product = before.reshape(-1, 4).T @ dz.reshape(-1, 4)
+    np.testing.assert_allclose(dw, product, rtol=1e-12)
+    np.testing.assert_allclose(plain, product, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("x64")
+def test_the_worked_example_pushes_tangents_as_it_says():
+    w_h, h, us = example()
+    dw_h, dh, dus = (jnp.cos(v) for v in (w_h, h, us))
+
+    def run(w_h, h, us):
+        return recur.unroll(RNN, w_h, us, h, engine=recur.engines.chunks_of(7))[1]
+
+    states, pushed = jax.jvp(run, (w_h, h, us), (dw_h, dh, dus))
+    before = jnp.concatenate([h[None], states[:-1]])
+    e = (before.reshape(-1, 4) @ dw_h).reshape(us.shape) + dus
+    for t, z in enumerate(before @ w_h + us):
+        dh = (1 - jnp.tanh(z) ** 2) * (dh @ w_h + e[t])
+        np.testing.assert_allclose(pushed[t], dh, rtol=1e-12, atol=1e-14)
 
 
 def from_the_left(params, state, u):

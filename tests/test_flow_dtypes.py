@@ -50,7 +50,7 @@ def test_what_overflows_is_not_true():
     cell, params, xs = one_unit(2.0, 1200)
     found = flow.in_dtypes(cell, params, xs, read_last)
     for name, largest in (("float64", 1023), ("float32", 127), ("bfloat16", 127)):
-        assert found[name].true_until == largest
+        assert found[name].accurate_up_to == largest
         assert not found[name].error[: largest + 1].any()
         assert np.isinf(found[name].error[largest + 1 :]).all()
 
@@ -66,9 +66,9 @@ def test_what_has_underflowed_once_does_not_come_back():
     cell = recur.rnn(1)._replace(step=step, project=lambda params, xs: (params, xs)[1])
     xs = jnp.where(jnp.arange(400) < 200, 2.0, 0.5)[:, None]
     found = flow.in_dtypes(cell, recur.rnn(1).init(jax.random.key(0), 1), xs, read_last)
-    assert found["float64"].true_until == 399
+    assert found["float64"].accurate_up_to == 399
     for name in ("float32", "bfloat16"):
-        assert 126 <= found[name].true_until < 150
+        assert 126 <= found[name].accurate_up_to < 150
         assert (found[name].error[150:] == 1).all()
 
 
@@ -82,9 +82,9 @@ def test_a_weight_that_rounds_to_one(tolerance, until):
     assert list(found) == ["bfloat16", "float32"]
     lost = 1 - weight ** -np.arange(200.0)
     np.testing.assert_allclose(found["bfloat16"].error, lost, rtol=1e-6, atol=1e-12)
-    assert found["bfloat16"].true_until == until
+    assert found["bfloat16"].accurate_up_to == until
     assert lost[until] <= tolerance < lost[until + 1]
-    assert found["float32"].true_until == 199
+    assert found["float32"].accurate_up_to == 199
     assert 0 < found["float32"].error.max() < 1e-4
 
 

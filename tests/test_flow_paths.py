@@ -185,7 +185,7 @@ def test_a_gate_stuck_open_is_found():
     params, xs = drawn(cell)
     retention = flow.gates(cell, params, xs).retention.c
     np.testing.assert_array_equal(retention, 1)
-    assert np.isinf(flow.memory_horizon(retention)).all()
+    assert np.isinf(flow.retention_half_life(retention)).all()
     assert np.isinf(flow.time_constant(retention)).all()
     assert not flow.step_jacobians(cell, params, xs, through=["forget"]).any()
 

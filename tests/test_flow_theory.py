@@ -158,15 +158,15 @@ def test_a_loss_of_the_last_step_is_truncated_to_its_length():
     np.testing.assert_allclose(found.cosine[1], 1, rtol=1e-6)
 
 
-def test_each_precision_is_true_until_it_underflows():
+def test_each_precision_is_accurate_until_it_underflows():
     cell, params = linear_rnn(0.5)
     xs = jax.random.normal(jax.random.key(1), (1300, 2, 4))
     found = flow.in_dtypes(cell, params, xs, read_last)
     # 2^-k leaves the normal numbers near k = 126 in float32, and 1,022 in float64.
-    assert 120 <= found["float32"].true_until <= 152
-    assert 1015 <= found["float64"].true_until <= 1078
+    assert 120 <= found["float32"].accurate_up_to <= 152
+    assert 1015 <= found["float64"].accurate_up_to <= 1078
     # bfloat16 has the exponents of float32, and a hundredth of its precision.
-    assert 100 <= found["bfloat16"].true_until <= found["float32"].true_until
+    assert 100 <= found["bfloat16"].accurate_up_to <= found["float32"].accurate_up_to
     assert not found["float64"].error[:1000].any()
     assert 1e-9 < found["float32"].error[50] < 1e-4 < found["bfloat16"].error[5]
     assert np.isneginf(found["float32"].curves[200])
@@ -205,6 +205,6 @@ def test_saturation_and_horizons():
     np.testing.assert_allclose(closed, [0.5, 0])
     np.testing.assert_allclose(opened, [0.25, 0.5])
     kept = jnp.full((3, 2, 2), jnp.array([0.5, 0.952574]))
-    np.testing.assert_allclose(flow.memory_horizon(kept), [1, 14.27], rtol=1e-3)
+    np.testing.assert_allclose(flow.retention_half_life(kept), [1, 14.27], rtol=1e-3)
     np.testing.assert_allclose(flow.time_constant(kept[0, 0]), [2, 21.09], rtol=1e-3)
-    assert not flow.memory_horizon(jnp.zeros((3, 2))).any()
+    assert not flow.retention_half_life(jnp.zeros((3, 2))).any()

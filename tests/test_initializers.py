@@ -1,6 +1,9 @@
 """Each initializer has the statistics that its docstring claims, block by block."""
 
+import inspect
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.core import jaxprs_in_params
@@ -63,8 +66,41 @@ def test_blocks_are_drawn_apart(name):
 def test_gate_biases_start_where_they_are_told():
     lstm = recur.lstm(7, forget_bias=2.5).init(jax.random.key(0), 3)
     np.testing.assert_array_equal(lstm.b, np.repeat([0, 2.5, 0, 0], 7))
-    gru = recur.gru(7, update_bias=-1.5).init(jax.random.key(0), 3)
+    gru = recur.gru(7, keep_bias=1.5).init(jax.random.key(0), 3)
     np.testing.assert_array_equal(gru.b, np.repeat([-1.5, 0, 0], 7))
+
+
+def option_of(name):
+    """The option of a cell for its gate bias, or None."""
+    options = inspect.signature(recur.CELLS[name]).parameters
+    return next((o for o in ("forget_bias", "keep_bias") if o in options), None)
+
+
+WITH_GATE_BIAS = [name for name in recur.CELLS if option_of(name)]
+
+
+@pytest.mark.parametrize("name", WITH_GATE_BIAS)
+def test_a_positive_gate_bias_keeps_the_state(name):
+    """By what `flow.gates` finds of the leaf that is kept: c of an LSTM, h of a GRU."""
+    make, option = recur.CELLS[name], option_of(name)
+    xs = jax.random.normal(jax.random.key(1), (20, 3))
+
+    @jax.jit
+    def kept(params):
+        leaves = jax.tree.leaves(recur.flow.gates(make(7), params, xs).retention)
+        return jnp.max(jnp.array([leaf.mean() for leaf in leaves]))
+
+    key = jax.random.key(0)
+    less, zero, more = (
+        kept(make(7, **{option: bias}).init(key, 3)) for bias in (-4.0, 0.0, 4.0)
+    )
+    assert less + 0.1 < zero < more - 0.1
+
+
+@pytest.mark.parametrize("name", WITH_GATE_BIAS)
+def test_biases_of_zero_have_no_sign(name):
+    params = recur.CELLS[name](4, **{option_of(name): 0.0}).init(jax.random.key(0), 3)
+    assert not params.b.any() and not jnp.signbit(params.b).any()
 
 
 def test_chrono_refuses_a_memory_shorter_than_its_law():

@@ -39,7 +39,7 @@ def gru(
     hidden: int,
     *,
     reset_after: bool = False,
-    update_bias: float = 0.0,
+    keep_bias: float = 0.0,
     chrono_steps: int = 0,
     bias: bool = True,
     recurrent_init: Initializer = orthogonal,
@@ -49,8 +49,8 @@ def gru(
     h_t = (1 - z) * h_{t-1} + z * n.
 
     Every gate has its own block of W_h, W_x and b. z is the update gate: what is
-    replaced of the state h by the candidate n, so a *negative* update bias keeps. r is
-    the reset gate: what the candidate sees of h. * is elementwise, sigma the logistic
+    replaced of the state h by the candidate n, 1 - z what is kept. r is the
+    reset gate: what the candidate sees of h. * is elementwise, sigma the logistic
     function. The state is the array h `[*B, H]` itself.
 
     With `reset_after` the candidate is n = tanh(W_x x_t + b + r * (W_h h_{t-1} + b_h)),
@@ -59,9 +59,9 @@ def gru(
     Args:
       hidden: H [units].
       reset_after: apply the reset gate after the recurrent product (cuDNN dialect).
-      update_bias: b_z at the start; a fresh cell keeps about sigma(-b_z) a step.
+      keep_bias: -b_z at the start; a fresh cell keeps about sigma(keep_bias) a step.
       chrono_steps: longest memory [steps] of a chrono initialisation, which then sets
-        b_z in place of update_bias; 0 is off.
+        b_z in place of keep_bias; 0 is off.
       bias: have biases, zero at the start but for the update gate.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -77,7 +77,8 @@ def gru(
     check_chrono("gru", chrono_steps, bias)
 
     def init_bias(key):
-        write = -chrono(key, hidden, chrono_steps) if chrono_steps else update_bias
+        # Not -keep_bias, which is -0.0 by default.
+        write = -chrono(key, hidden, chrono_steps) if chrono_steps else 0.0 - keep_bias
         return jnp.zeros((3, hidden)).at[0].set(write).ravel()
 
     def init(key, input_size):

@@ -45,11 +45,12 @@ def janet(
     """
     check_hidden("janet", hidden)
     check_chrono("janet", chrono_steps, bias)
-    draw = affine_init(hidden, (forget_bias, 0.0), bias, recurrent_init, input_init)
+    gate_biases = (forget_bias, 0.0)
+    init_affine = affine_init(hidden, gate_biases, bias, recurrent_init, input_init)
 
     def init(key, input_size):
         key, key_b = jax.random.split(key)
-        params = draw(key, input_size)
+        params = init_affine(key, input_size)
         if not chrono_steps or params.b is None:
             return params
         keep = chrono(key_b, hidden, chrono_steps)

@@ -31,7 +31,7 @@ class LayerNormGRUParams(NamedTuple):
 def layer_norm_gru(
     hidden: int,
     *,
-    update_bias: float = 0.0,
+    keep_bias: float = 0.0,
     bias: bool = True,
     recurrent_init: Initializer = orthogonal,
     input_init: Initializer = lecun,
@@ -44,7 +44,7 @@ def layer_norm_gru(
 
     Args:
       hidden: H [units].
-      update_bias: b_z at the start; a fresh cell keeps about sigma(-b_z) a step.
+      keep_bias: -b_z at the start; a fresh cell keeps about sigma(keep_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -55,11 +55,12 @@ def layer_norm_gru(
     Paper: Ba, Kiros & Hinton, "Layer normalization", 2016.
     """
     check_hidden("layer_norm_gru", hidden)
-    draw = affine_init(hidden, (update_bias, 0.0, 0.0), bias, recurrent_init, input_init)
+    gate_biases = (0.0 - keep_bias, 0.0, 0.0)  # Not -keep_bias, which is -0.0 by default.
+    init_affine = affine_init(hidden, gate_biases, bias, recurrent_init, input_init)
 
     def init(key, input_size):
         ones = jnp.ones(3 * hidden)
-        return LayerNormGRUParams(*draw(key, input_size), ones, ones)
+        return LayerNormGRUParams(*init_affine(key, input_size), ones, ones)
 
     def initial_state(params, batch_shape):
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)

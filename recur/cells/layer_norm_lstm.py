@@ -60,13 +60,12 @@ def layer_norm_lstm(
     Paper: Ba, Kiros & Hinton, "Layer normalization", 2016.
     """
     check_hidden("layer_norm_lstm", hidden)
-    draw = affine_init(
-        hidden, (0.0, forget_bias, 0.0, 0.0), bias, recurrent_init, input_init
-    )
+    gate_biases = (0.0, forget_bias, 0.0, 0.0)
+    init_affine = affine_init(hidden, gate_biases, bias, recurrent_init, input_init)
 
     def init(key, input_size):
         ones, wide = jnp.ones(hidden), jnp.ones(4 * hidden)
-        return LayerNormLSTMParams(*draw(key, input_size), wide, wide, ones, 0 * ones)
+        return LayerNormLSTMParams(*init_affine(key, input_size), wide, wide, ones, 0 * ones)
 
     def initial_state(params, batch_shape):
         zeros = jnp.zeros((*batch_shape, hidden), params.w_h.dtype)

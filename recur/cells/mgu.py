@@ -14,7 +14,7 @@ from recur.names import named
 def mgu(
     hidden: int,
     *,
-    forget_bias: float = 0.0,
+    keep_bias: float = 0.0,
     bias: bool = True,
     recurrent_init: Initializer = orthogonal,
     input_init: Initializer = lecun,
@@ -22,12 +22,13 @@ def mgu(
     """f = sigma(W_h h_{t-1} + W_x x_t + b),  n = tanh(W_h (f * h_{t-1}) + W_x x_t + b),
     h_t = (1 - f) * h_{t-1} + f * n.
 
-    One gate does the work of both of a GRU's. It *replaces*, whatever its name: a
-    negative bias keeps. Parameters are `AffineParams`, blocks f, n; the state is h.
+    One gate does the work of both gates of a GRU. f, the forget gate of the paper, is the
+    share of h that is replaced. Parameters are `AffineParams`, blocks f, n. The state is
+    h.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; a fresh cell keeps about sigma(-b_f) a step.
+      keep_bias: -b_f at the start; a fresh cell keeps about sigma(keep_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -39,7 +40,8 @@ def mgu(
     2016.
     """
     check_hidden("mgu", hidden)
-    init = affine_init(hidden, (forget_bias, 0.0), bias, recurrent_init, input_init)
+    gate_biases = (0.0 - keep_bias, 0.0)  # Not -keep_bias, which is -0.0 by default.
+    init = affine_init(hidden, gate_biases, bias, recurrent_init, input_init)
 
     def initial_state(params, batch_shape):
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)

@@ -28,7 +28,7 @@ class MinGRUParams(NamedTuple):
 def mingru(
     hidden: int,
     *,
-    update_bias: float = 0.0,
+    keep_bias: float = 0.0,
     bias: bool = True,
     input_init: Initializer = lecun,
 ) -> Cell:
@@ -38,7 +38,7 @@ def mingru(
 
     Args:
       hidden: H [units].
-      update_bias: b_z at the start; a fresh cell keeps about sigma(-b_z) a step.
+      keep_bias: -b_z at the start; a fresh cell keeps about sigma(keep_bias) a step.
       bias: have a bias b.
       input_init: draws w_x.
 
@@ -49,10 +49,12 @@ def mingru(
     """
     check_hidden("mingru", hidden)
 
+    gate_biases = (0.0 - keep_bias, 0.0)  # Not -keep_bias, which is -0.0 by default.
+
     def init(key, input_size):
         return MinGRUParams(
             w_x=input_init(key, (input_size, hidden), 2),
-            b=block_biases(hidden, (update_bias, 0.0)) if bias else None,
+            b=block_biases(hidden, gate_biases) if bias else None,
         )
 
     def initial_state(params, batch_shape):

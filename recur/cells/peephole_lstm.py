@@ -55,13 +55,13 @@ def peephole_lstm(
     networks", 2002.
     """
     check_hidden("peephole_lstm", hidden)
-    draw = affine_init(
-        hidden, (0.0, forget_bias, 0.0, 0.0), bias, recurrent_init, input_init
-    )
+    gate_biases = (0.0, forget_bias, 0.0, 0.0)
+    init_affine = affine_init(hidden, gate_biases, bias, recurrent_init, input_init)
 
     def init(key, input_size):
         key, key_c = jax.random.split(key)
-        return PeepholeLSTMParams(*draw(key, input_size), uniform(key_c, (1, hidden), 3)[0])
+        w_c = uniform(key_c, (1, hidden), 3)[0]
+        return PeepholeLSTMParams(*init_affine(key, input_size), w_c)
 
     def initial_state(params, batch_shape):
         zeros = jnp.zeros((*batch_shape, hidden), params.w_h.dtype)

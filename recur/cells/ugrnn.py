@@ -14,7 +14,7 @@ from recur.names import blocks
 def ugrnn(
     hidden: int,
     *,
-    update_bias: float = 1.0,
+    keep_bias: float = 1.0,
     bias: bool = True,
     recurrent_init: Initializer = orthogonal,
     input_init: Initializer = lecun,
@@ -22,12 +22,12 @@ def ugrnn(
     """g = sigma(W_h h_{t-1} + W_x x_t + b),  n = tanh(W_h h_{t-1} + W_x x_t + b),
     h_t = g * h_{t-1} + (1 - g) * n.
 
-    The gate keeps: a positive bias holds the state. Parameters are `AffineParams`,
+    g is the share of h that is kept. Parameters are `AffineParams`,
     blocks g, n; the state is h.
 
     Args:
       hidden: H [units].
-      update_bias: b_g at the start; a fresh cell keeps about sigma(b_g) a step.
+      keep_bias: b_g at the start; a fresh cell keeps about sigma(keep_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -39,7 +39,7 @@ def ugrnn(
     neural networks", 2017.
     """
     check_hidden("ugrnn", hidden)
-    init = affine_init(hidden, (update_bias, 0.0), bias, recurrent_init, input_init)
+    init = affine_init(hidden, (keep_bias, 0.0), bias, recurrent_init, input_init)
 
     def initial_state(params, batch_shape):
         return jnp.zeros((*batch_shape, hidden), params.w_h.dtype)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.engine import Engine
-from recur.engines.dependence import Kind, depends
+from recur.jaxpr import Kind, depends
 
 
 def _run(cell, params, state, xs, *, reverse):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop that remembers the square root of what it passes."""
+"""Store sqrt(T) states and recompute the others in the reverse pass."""
 
 import functools
 import math
@@ -7,7 +7,7 @@ import math
 import jax
 
 from recur.engine import Engine
-from recur.engines.chunks import chunk_size, over_chunks
+from recur.engines.chunked.chunks import chunk_size, over_chunks
 
 
 def _run(cell, params, state, xs, *, reverse):
@@ -18,15 +18,15 @@ def _run(cell, params, state, xs, *, reverse):
 
     root = max(1, math.isqrt(len(jax.tree.leaves(xs)[0])))
     size = chunk_size(len(jax.tree.leaves(xs)[0]), root)
-    # Inside a scan nothing can be merged with the first pass, so CSE may stay on.
-    again = jax.checkpoint(run, prevent_cse=False)
-    return over_chunks(again, state, xs, size=size, reverse=reverse)
+    # CSE cannot merge the recomputation with the first pass inside of a scan.
+    recomputed = jax.checkpoint(run, prevent_cse=False)
+    return over_chunks(recomputed, state, xs, size=size, reverse=reverse)
 
 
 checkpointed = Engine(_run)
-"""Time in chunks of sqrt(T) steps: only the state between two chunks is stored, and the
-reverse pass runs each chunk, projection included, once more. The states stored grow
-with sqrt(T), the time by about one forward pass. Any cell, any T.
+"""Run time in chunks of sqrt(T) steps and store only the states between chunks. The
+reverse pass recomputes each chunk, its projection included. Memory for states grows with
+sqrt(T); the time grows by about one forward pass. It works on any cell and any T.
 
 Paper: Chen et al., "Training deep nets with sublinear memory cost", 2016.
 """

@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that does not see the state, done once and before the loop."""
+"""Compute everything that does not depend on the state before the loop."""
 
 import jax
 
 from recur.engine import Engine
-from recur.engines.dissection import dissect
+from recur.jaxpr import split_step
 
 
 def _run(cell, params, state, xs, *, reverse):
     us = cell.project(params, xs)
-    anatomy = dissect(cell, params, state, us)
-    weights = anatomy.make_weights(params)
+    parts = split_step(cell, params, state, us)
+    weights = parts.make_weights(params)
 
     def step(state, inputs):
-        return anatomy.run(weights, state, inputs)[:2]
+        return parts.run(weights, state, inputs)[:2]
 
-    inputs = jax.vmap(anatomy.make_inputs, (None, 0))(weights, us)
+    inputs = jax.vmap(parts.make_inputs, (None, 0))(weights, us)
     return jax.lax.scan(step, state, inputs, reverse=reverse)
 
 
 hoisted = Engine(_run)
-"""What a step makes of the parameters alone, or of the input alone, is made before the
-loop, then `jax.lax.scan` runs the rest. Any cell, any T; the step is taken apart by
-`recur.engines.dissection`, so that a slice of a weight is cut once and not at every step.
+"""Evaluate the equations of a step that depend on parameters or inputs alone before the
+loop, and run the recurrent equations in `jax.lax.scan`. It works on any cell and any T. A
+slice of a weight, for example, is cut once and not at every step.
 
-Its steps are the shortest there are, its reverse pass adds an outer product to the
-gradient of a weight at each: right for one narrow sequence, where a step is little more
-than the start of its kernels.
+Its forward steps are the shortest of all engines; its reverse pass adds an outer product
+to the gradient of a weight at every step. This suits one narrow sequence, where starting
+the kernels takes most of the time of a step.
 """

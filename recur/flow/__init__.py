@@ -3,7 +3,7 @@
 
     adjoint.py        dL/ds_t                     parts.py    by path, by gate, by layer
     lag.py            against distance in time    paths.py    what a path is
-    contributions.py  to dL/dtheta, by step       gates.py    values, memory horizons
+    contributions.py  to dL/dtheta, by step       gates.py    values, half-lives
     jacobian.py       ds_t/ds_{t-1}, products     window.py   the same without matrices
     lyapunov.py       exponents, differentiable   theory.py   what should be seen
     truncation.py     what TBPTT leaves out       dtypes.py   how far each can be believed
@@ -18,7 +18,7 @@ from recur.flow.gates import (
     Gates,
     by_symbol,
     gates,
-    memory_horizon,
+    retention_half_life,
     saturation,
     time_constant,
 )
@@ -70,10 +70,10 @@ __all__ = [
     "log10_norms",
     "lyapunov",
     "mean_field",
-    "memory_horizon",
     "norm_bound",
     "parts",
     "paths_of",
+    "retention_half_life",
     "saturation",
     "scaled_adjoints",
     "singular_values_by_lag",

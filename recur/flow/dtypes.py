@@ -20,13 +20,13 @@ class InDtype(NamedTuple):
     Attributes:
       curves: the state's pytree of `[T]` log10 norms by lag, -inf from where it is zero.
       error: `[T]` by lag, ||found - true|| / ||true|| over the whole state and batch.
-      true_until: the largest lag up to which every error is within the tolerance; -1
+      accurate_up_to: the largest lag up to which every error is within the tolerance; -1
         if not even lag 0 is.
     """
 
     curves: State
     error: np.ndarray
-    true_until: int
+    accurate_up_to: int
 
 
 def in_dtypes(

@@ -88,7 +88,7 @@ def time_constant(retention: jax.Array) -> jax.Array:
     return jnp.where(retention < 1, 1 / (1 - jnp.minimum(retention, 1)), jnp.inf)
 
 
-def memory_horizon(retention: jax.Array) -> jax.Array:
+def retention_half_life(retention: jax.Array) -> jax.Array:
     """Steps after which half of a unit is left, ln 2 / -mean ln f over time and batch.
 
     Args:

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import jax
 
 from recur.cell import Cell, Params, State
-from recur.engines.dissection import dissect
-from recur.engines.jaxprs import bind, evaluate, read, variables
+from recur.jaxpr import bind, evaluate, read, split_step, variables
 
 
 CARRY = "carry"
@@ -54,15 +53,15 @@ def paths_of(cell: Cell, params: Params, state: State, us: Any) -> Paths:
       state: its state, or its shapes.
       us: what `cell.project` made of the input, or its shapes.
     """
-    anatomy = dissect(cell, params, state, us)
-    jaxpr = anatomy.jaxpr
-    sites = _named_sites(jaxpr) or _weight_sites(anatomy, params)
+    parts = split_step(cell, params, state, us)
+    jaxpr = parts.jaxpr
+    named_values = _named_values(jaxpr) or _weight_products(parts, params)
 
     def run(params, copies, u, probes):
         """The environment of the step after it ran, carry last."""
         found: dict[Any, jax.Array] = {}
-        for var, name in [*sites.items(), (None, CARRY)]:
-            env = dict(zip(jaxpr.constvars, anatomy.constants, strict=True))
+        for var, name in [*named_values.items(), (None, CARRY)]:
+            env = dict(zip(jaxpr.constvars, parts.constants, strict=True))
             arguments = jax.tree.leaves((params, copies[name], u))
             env |= zip(jaxpr.invars, arguments, strict=True)
             for eqn in jaxpr.eqns:
@@ -79,19 +78,19 @@ def paths_of(cell: Cell, params: Params, state: State, us: Any) -> Paths:
     def step(params, copies, u, probes):
         env = run(params, copies, u, probes)
         out = [read(env, atom) for atom in jaxpr.outvars]
-        return jax.tree.unflatten(anatomy.structure, out)[0]
+        return jax.tree.unflatten(parts.structure, out)[0]
 
     def values(params, state, u):
         env = run(params, dict.fromkeys(names, state), u, {})
-        return {name: env[var] for var, name in sites.items()}
+        return {name: env[var] for var, name in named_values.items()}
 
-    squashers = _squashers(jaxpr, sites)
+    squashers = _squashers(jaxpr, named_values)
 
     def squashed(params, state, u):
         found = values(params, state, u)
         return {name: bind(eqn, [found[name]])[0] for name, eqn in squashers.items()}
 
-    names = (CARRY, *dict.fromkeys(sites.values()))
+    names = (CARRY, *dict.fromkeys(named_values.values()))
     squash = {name: eqn.primitive.name for name, eqn in squashers.items()}
     return Paths(names, step, values, squashed, squash)
 
@@ -117,7 +116,7 @@ def keep(copies: Mapping[str, State], through: Collection[str] | None) -> dict[s
     }
 
 
-def _named_sites(jaxpr):
+def _named_values(jaxpr):
     """Variable -> name, of all values that were named."""
     return _distinct(
         (eqn.outvars[0], eqn.params["name"])
@@ -126,17 +125,17 @@ def _named_sites(jaxpr):
     )
 
 
-def _weight_sites(anatomy, params):
+def _weight_products(parts, params):
     """Variable -> name of the parameters, of all products of state and parameters."""
     labels = [
         jax.tree_util.keystr(path, simple=True, separator=".") or "weights"
         for path, _ in jax.tree_util.tree_leaves_with_path(params)
     ]
-    roots = dict(zip(anatomy.given[-len(labels) :], labels, strict=True)) if labels else {}
-    for eqn in anatomy.once:
+    roots = dict(zip(parts.param_vars[-len(labels) :], labels, strict=True)) if labels else {}
+    for eqn in parts.params_only:
         known = [roots[v] for v in variables(eqn.invars) if v in roots]
         roots |= {var: known[0] for var in eqn.outvars if known}
-    return _distinct((p.out, roots.get(p.weight, "weights")) for p in anatomy.products)
+    return _distinct((p.out, roots.get(p.weight, "weights")) for p in parts.products)
 
 
 def _distinct(pairs):
@@ -149,11 +148,11 @@ def _distinct(pairs):
     return found
 
 
-def _squashers(jaxpr, sites):
+def _squashers(jaxpr, named_values):
     """Name -> the sigmoid or tanh that is first to read the named value."""
     found: dict[str, Any] = {}
     for eqn in jaxpr.eqns:
         for var in variables(eqn.invars):
-            if var in sites and eqn.primitive.name in ("logistic", "tanh"):
-                found.setdefault(sites[var], eqn)
+            if var in named_values and eqn.primitive.name in ("logistic", "tanh"):
+                found.setdefault(named_values[var], eqn)
     return found

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.cell import Cell, State, factory
-from recur.noise import check_rate, under_noise
+from recur.wrappers.noise import check_rate, under_noise
 
 
 class ZoneoutState(NamedTuple):

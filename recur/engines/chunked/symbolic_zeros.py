@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`jax.jvp` over trees in which what does not change has the tangent None."""
+"""`jax.jvp` over trees in which None is the tangent of a leaf that does not change."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from jax.custom_derivatives import SymbolicZero
 
 
 Tangents = list[jax.Array | None]
-"""One for each leaf of a tree."""
+"""One tangent, or None for zero, for each leaf of a tree."""
 
 
 def tangents_of(tree: Any) -> Tangents:
-    """The tangents that a rule of `jax.custom_jvp` was given, with symbolic zeros."""
+    """List the tangents that JAX passes to a rule of `custom_jvp` with symbolic zeros."""
     leaves = jax.tree.leaves(tree, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
     return [
         None if isinstance(t, SymbolicZero) or t.dtype == jax.dtypes.float0 else t
@@ -24,13 +24,13 @@ def tangents_of(tree: Any) -> Tangents:
 
 
 def instantiate(tangents: Tangents, primals: Any) -> Tangents:
-    """Zeros in place of None wherever a leaf could change at all."""
+    """Replace None by an array of zeros where the primal is floating point."""
     pairs = zip(tangents, jax.tree.leaves(primals), strict=True)
     return [jnp.zeros_like(p) if t is None and _inexact(p) else t for t, p in pairs]
 
 
 def complete(tangents: Tangents, primals: Any) -> Any:
-    """As JAX has it: a tree like that of the primals, without None."""
+    """Make the tree of tangents that JAX expects from a rule, without None."""
     leaves, structure = jax.tree.flatten(primals)
     return jax.tree.unflatten(
         structure,
@@ -42,13 +42,13 @@ def complete(tangents: Tangents, primals: Any) -> Any:
 
 
 def widen(tangents: Tangents) -> Tangents:
-    """In float32 at least: what a loop adds up should not be rounded at each step."""
+    """Cast to float32 at least, so that sums over chunks are not rounded to bfloat16."""
     wide = lambda t: t if jnp.finfo(t.dtype).bits >= 32 else t.astype(jnp.float32)
     return [t if t is None else wide(t) for t in tangents]
 
 
 def narrow(tangents: Tangents, primals: Any) -> Tangents:
-    """In the precision of what they are tangents of."""
+    """Cast each tangent to the dtype of its primal."""
     pairs = zip(tangents, jax.tree.leaves(primals), strict=True)
     return [t if t is None else t.astype(p.dtype) for t, p in pairs]
 
@@ -56,12 +56,15 @@ def narrow(tangents: Tangents, primals: Any) -> Tangents:
 def push(
     function: Callable[..., Any], primals: tuple, tangents: list[Tangents]
 ) -> tuple[Any, Tangents]:
-    """`(function(*primals), the tangents of its leaves)`.
+    """Push tangents forward through a function of trees.
 
     Args:
       function: of trees, to a tree.
       primals: its arguments.
-      tangents: those of the leaves of each argument.
+      tangents: for each argument, the tangents of its leaves.
+
+    Returns:
+      `(function(*primals), the tangents of its leaves)`.
     """
     leaves, structure = jax.tree.flatten(primals)
     flat = [t for argument in tangents for t in argument]

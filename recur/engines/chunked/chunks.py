@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time cut into chunks of equal length, and what is left over."""
+"""Cut time into chunks of equal length, and a shorter last one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,12 @@ from recur.cell import State
 
 
 def chunk_size(steps: int, wanted: int) -> int:
-    """T if it is short, else the divisor of T that is next to the size wanted, if there is
-    one near it: a remainder costs time."""
+    """Choose the steps in a chunk: a divisor of T if one is near, as a remainder costs time.
+
+    Args:
+      steps: T. Up to twice the wanted size it is one chunk.
+      wanted: the size to come near to; divisors of T between half and twice of it count.
+    """
     if 0 < steps <= 2 * wanted:
         return steps
     near = [size for size in range(wanted // 2 + 1, 2 * wanted) if steps % size == 0]
@@ -27,15 +31,18 @@ def over_chunks(
     size: int,
     reverse: bool,
 ) -> tuple[State, Any]:
-    """`jax.lax.scan`, chunk by chunk.
+    """Scan over chunks of time.
 
     Args:
-      run: `(state, xs [size, ...]) -> (state, ys [size, ...])`, a chunk; the last in
-        time, of what is left over, can be shorter.
+      run: `(state, xs [size, ...]) -> (state, ys [size, ...])`, one chunk. The last chunk
+        in time is shorter where `size` does not divide T.
       state: before the first chunk.
       xs: a pytree of `[T, ...]`.
       size: steps in a chunk.
       reverse: from the last chunk to the first.
+
+    Returns:
+      `(state, ys [T, ...])`.
     """
     steps = len(jax.tree.leaves(xs)[0])
     whole = steps - steps % size

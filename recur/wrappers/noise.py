@@ -75,3 +75,10 @@ def check_rate(name: str, rate: float) -> None:
     """
     if not 0 <= rate < 1:
         raise ValueError(f"{name}: rate must be in [0, 1), got {rate}")
+
+
+def dropout_mask(
+    key: jax.Array, rate: float, shape: tuple[int, ...], dtype: jax.typing.DTypeLike
+) -> jax.Array:
+    """Draw 0 with probability `rate`, else 1 / (1 - rate): the expectation is 1."""
+    return jax.random.bernoulli(key, 1 - rate, shape).astype(dtype) / (1 - rate)

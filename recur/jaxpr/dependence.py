@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function does to each of its inputs, read off its jaxpr: nothing, an affine map
-element by element, or something else."""
+"""Tell from the jaxpr of a function how its outputs depend on its inputs.
+
+An output can be independent of an input, affine in it element by element, or neither.
+"""
 
 import enum
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from jax.extend.core import Literal
 
 
 class Kind(enum.IntEnum):
-    """How a value depends on chosen inputs; the larger covers the smaller."""
+    """How a value depends on chosen inputs; of two operands the larger kind prevails."""
 
     NONE = 0
     AFFINE = 1
@@ -21,7 +23,8 @@ class Kind(enum.IntEnum):
 
 
 SUMS = {"add", "add_any", "sub", "neg", "copy", "select_n", "broadcast_in_dim", "reshape"}
-"""Affine in all operands together; a predicate is never an affine operand."""
+"""Primitives that are affine in all operands together. The predicate of `select_n` is not
+an affine operand: it is boolean, and the primitive that made it is of kind OTHER."""
 
 CALLS = {"jit", "pjit", "closed_call", "remat2", "checkpoint"}
 CUSTOM = {"custom_jvp_call", "custom_vjp_call"}
@@ -30,15 +33,16 @@ CUSTOM = {"custom_jvp_call", "custom_vjp_call"}
 def depends(
     function: Callable[..., Any], examples: Sequence[Any], chosen: Sequence[int]
 ) -> list[tuple[Kind, str]]:
-    """For each output, how it depends on the chosen inputs together.
+    """Find, for each output, how it depends on the chosen inputs together.
 
     Args:
       function: of flat arrays, to a flat sequence of arrays.
       examples: its inputs, or their shapes and dtypes.
-      chosen: indices of the inputs in question; all others count as constants.
+      chosen: indices of the inputs in question; the other inputs count as constants.
 
     Returns:
-      `(kind, primitive)` for each output, the first primitive that is not affine.
+      `(kind, primitive)` for each output, with the name of the first primitive that is
+      not affine, or "".
     """
     jaxpr = jax.make_jaxpr(function)(*examples).jaxpr
     kinds = [(Kind.AFFINE if i in chosen else Kind.NONE, "") for i in range(len(examples))]
@@ -75,8 +79,9 @@ def _through(eqn, operands):
 def _is_affine(eqn, kinds):
     """Whether a primitive keeps an affine dependence affine, element by element.
 
-    What changes the shape may pass: there is no way back to it but the inverse reshape
-    or a primitive that is not here.
+    Changes of shape are allowed: to get back to the shape of the state, a function needs
+    the inverse reshape, which restores the order of elements, or a primitive of kind
+    OTHER.
     """
     match eqn.primitive.name:
         case "mul":
