@@ -26,8 +26,8 @@ def metric_of(task, name, outputs, batch):
     return mean(task.metrics[name].terms, outputs, batch)
 
 
-def outputs_of(task, cell="rnn", count=2):
-    """The outputs of an untrained network on training sequences."""
-    network, batch = network_of(task, cell), drawn(task.train, count)
+def outputs_of(task, cell="rnn", batch=None):
+    """The outputs of an untrained network, for two training sequences by default."""
+    network, batch = network_of(task, cell), drawn(task.train, 2) if batch is None else batch
     params = network.init(jax.random.key(0))
     return network.apply(params, batch, None, None)[0]

@@ -188,7 +188,7 @@ def test_a_batch_comes_from_its_key_alone():
 def test_each_field_changes_the_batch(change):
     tasks = agreement(SMALL), agreement(dataclasses.replace(SMALL, **change))
     one, other = (drawn(task.train, 64).inputs for task in tasks)
-    assert one.shape != other.shape
+    assert one.shape != other.shape or (one != other).any()
 
 
 def test_every_field_is_in_the_test_above():

@@ -5,7 +5,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.runs.checkpoint import Checkpoints, digests, named_leaves
 from experiments.training.trainer import TrainState
 
@@ -51,13 +51,13 @@ def test_a_value_that_changed_without_a_trace_is_found(checkpoints):
         manifest=ocp.args.JsonSave({"digests": digests(leaves), "note": {}}),
     )
     checkpoints.manager.save(3, args=args)
-    with pytest.raises(Refusal, match="step 3: leaf opt_state.0 is not what was saved"):
+    with pytest.raises(UsageError, match="step 3: leaf opt_state.0 is not what was saved"):
         checkpoints.restore(STATE)
 
 
 def test_a_template_of_another_dtype_is_no_silent_cast(checkpoints):
     checkpoints.save(3, STATE, {})
-    with pytest.raises(Refusal, match="leaf step is not what was saved"):
+    with pytest.raises(UsageError, match="leaf step is not what was saved"):
         checkpoints.restore(STATE._replace(step=STATE.step.astype(jnp.float32)))
 
 

@@ -90,7 +90,13 @@ def test_a_batch_comes_from_its_key_alone():
 
 @pytest.mark.parametrize(
     "change",
-    [{"lag": 5}, {"pattern_length": 3}, {"symbols": 4}, {"layout": "locuslab"}, {"random_lag": True}],
+    [
+        {"lag": 5},
+        {"pattern_length": 3},
+        {"symbols": 4},
+        {"layout": "locuslab"},
+        {"random_lag": True},
+    ],
 )
 def test_each_field_changes_the_batch(change):
     changed = dataclasses.replace(SMALL, **change)

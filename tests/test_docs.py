@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from experiments.__main__ import main
-from experiments.config.errors import Refusal
-from experiments.gradient_flow.__main__ import DOOR
+from experiments.config.errors import UsageError
+from experiments.gradient_flow.__main__ import COMMAND
 from experiments.launch import flags
-from experiments.launch.flags import flagfile
+from experiments.config.options import flagfile
 from experiments.launch.plan import make_plan
 from experiments.launch.sweeps import points
 from experiments.results.__main__ import tables
@@ -38,7 +38,7 @@ ELSEWHERE = {
 
 PUBLISHED = {
     "copy_memory": {},
-    "copy_memory_zero_bias": {"lstm.forget_bias": 0.0, "gru.update_bias": 0.0},
+    "copy_memory_zero_bias": {"model.keep_bias": 0.0},
 }
 """Folder of a published run -> the settings on its command line."""
 
@@ -59,11 +59,12 @@ def test_every_command_is_run_here_or_elsewhere():
         assert command.startswith(known), command
 
 
-def test_every_command_of_the_laboratory_is_understood():
+def test_every_command_of_the_laboratory_is_understood(my_task):
+    del my_task
     found = [c for c in commands() if c.startswith("python -m experiments.gradient_flow")]
     assert found
     for command in found:
-        chosen = flags.given(flags.parse(shlex.split(command)[3:], DOOR), DOOR)
+        chosen = flags.given(flags.parse(shlex.split(command)[3:], COMMAND), COMMAND)
         settings = {k: v for k, v in chosen.items() if not k.startswith("lab.")}
         make_plan(settings)
 
@@ -78,8 +79,8 @@ def in_order(commands):
 
 
 @pytest.mark.timeout(900)
-def test_the_commands_of_the_bench_run(tmp_path, my_module, capsys):
-    del my_module
+def test_the_commands_of_the_bench_run(tmp_path, my_module, my_task, capsys):
+    del my_module, my_task
     assert len(experiments()) >= 7
     for command in in_order(experiments()):
         flags = shlex.split(command)[3:]
@@ -93,8 +94,9 @@ def test_the_commands_of_the_bench_run(tmp_path, my_module, capsys):
         assert main(flags) == 0, (command, capsys.readouterr().err)
 
 
-def test_the_commands_of_other_benchmarks_are_understood():
+def test_the_commands_of_other_benchmarks_are_understood(my_task):
     """They run in test_benchmarks, and would take minutes here."""
+    del my_task
     found = [command for command in experiments() if "--benchmark=" in command]
     assert len(found) >= 4
     for command in found:
@@ -102,11 +104,22 @@ def test_the_commands_of_other_benchmarks_are_understood():
         for settings in points(flags.given(values)).values():
             try:
                 make_plan(settings)
-            except Refusal as refusal:
-                assert "is not there" in str(refusal), command
+            except UsageError as error:
+                assert "is not there" in str(error), command
 
 
 PYTHON = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["README.md"], re.M | re.S)
+
+
+@pytest.fixture
+def my_task(tmp_path, monkeypatch):
+    """The file of the guide to a benchmark of one's own, in the current directory."""
+    (code,) = (block for block in PYTHON if "class Majority" in block)
+    (tmp_path / "my_task.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield code
+    sys.modules.pop("my_task", None)
 
 
 @pytest.fixture
@@ -141,6 +154,10 @@ def test_the_cell_of_the_guide_has_twenty_lines(my_module):
     assert len([line for line in lines if line.strip()]) <= 20
 
 
+def test_the_benchmark_of_the_guide_has_sixty_lines(my_task):
+    assert len(my_task.splitlines()) <= 60
+
+
 def test_the_cells_of_the_readme_are_those_there_are():
     rows = re.findall(r"^\| (`[^|]*`) \|", DOCUMENTS["README.md"], re.M)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
@@ -172,19 +189,19 @@ def test_published_flags_are_settings_that_there_are():
         assert summary["benchmark"] == chosen["benchmark"]
         try:
             plan = make_plan(chosen)
-        except Refusal as refusal:
+        except UsageError as error:
             # Published files that are not on this machine.
-            assert "is not there" in str(refusal)
+            assert "is not there" in str(error)
             continue
-        assert {run["cell"] for run in summary["runs"]} == set(plan.cells)
-        assert len(summary["runs"]) == plan.front.seeds * len(plan.cells)
+        assert {one["cell"] for one in summary["results"]} == set(plan.cells)
+        assert len(summary["results"]) == plan.run.seeds * len(plan.cells)
         checked += 1
     assert checked >= 12
 
 
 def test_the_published_run_shows_what_the_bench_exists_to_show():
     text = (ROOT / "experiments/results/copy_memory/summary.json").read_text()
-    for run in json.loads(text)["runs"]:
+    for run in json.loads(text)["results"]:
         if run["cell"] == "rnn":
             assert abs(run["loss_over_baseline"] - 1) <= 0.05
         else:

@@ -100,7 +100,7 @@ def test_it_gets_every_file_figure_and_flag(home, capsys):
     assert main([*flags, "--workdir=run"]) == 0, capsys.readouterr().err
     run = home / "run"
     summary = json.loads((run / "summary.json").read_text())
-    assert {row["cell"] for row in summary["runs"]} == {"rnn", "leaky"}
+    assert {row["cell"] for row in summary["results"]} == {"rnn", "leaky"}
     with (run / "figures/gradient_flow.csv").open() as file:
         assert {row["cell"] for row in csv.DictReader(file)} == {"rnn", "leaky"}
     assert "leaky: H 3, rate 0.25" in (run / "figures/gradient_flow.svg").read_text()
@@ -131,8 +131,8 @@ REFUSALS = {
     "--cells=my_cells:lstm": "the name 'lstm' of my_cells:lstm is taken",
     "--cells=my_cells:train": "the name 'train' of my_cells:train is taken",
     "--cells=my_cells:leaky,my_cells:leaky": "names a cell twice",
-    "--cells=:leaky": "':leaky' must be the name of a cell, or module:factory",
-    "--cells=a:b:c": "'a:b:c' must be the name of a cell, or module:factory",
+    "--cells=:leaky": "':leaky' must be a registered name, or module:name",
+    "--cells=a:b:c": "'a:b:c' must be a registered name, or module:name",
     "--cells=raises:cell": "importing it failed: TypeError: must be real number",
     "--cells=unparsable:cell": "unparsable.py:1)",
     "--cells=needs:cell": "importing it failed: ModuleNotFoundError: No module named 'not_here",

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main as bench
+from experiments.benchmarks.terms import nats
 from experiments.gradient_flow import published
 from experiments.gradient_flow.__main__ import main
 from experiments.gradient_flow.analyses import ANALYSES
-from experiments.gradient_flow.panel import HEAD, Lines, Map, rows
+from experiments.gradient_flow.panel import HEAD, Lines, Map, Subject, rows
 from experiments.gradient_flow.settings import Lab
-from experiments.gradient_flow.subjects import probes
+from experiments.gradient_flow.probe import probes
 from experiments.launch.plan import make_plan
 from experiments.training.lag_curves import by_leaf
 from recur import flow
@@ -25,7 +26,7 @@ from tests.test_runs import TINY
 # All in one process: what they look at takes a minute to make.
 pytestmark = pytest.mark.xdist_group("laboratory")
 
-FRESH = ("--seeds=2", "--model.hidden=3", "--copy_memory.lag=4", "--copy_memory.pattern=1")
+FRESH = ("--seeds=2", "--model.hidden=3", "--copy_memory.lag=4", "--copy_memory.pattern_length=1")
 
 
 def lines_of(path, **wanted):
@@ -80,10 +81,10 @@ def test_a_page_states_what_was_measured_and_how(fresh):
     for path in fresh.glob("*.html"):
         text = path.read_text()
         for words in (
-            "copy_memory (lag 4, pattern 1, symbols 8, layout arjovsky, variable False)",
+            "copy_memory (lag 4, pattern length 1, symbols 8, layout arjovsky, random lag False)",
             "loss: the last step",
             "root mean square of the inputs 0.316",
-            "2 seeds, 2 sequences each",
+            "2 seeds, 2 new sequences each",
             "float32",
             "lstm: H 3, forget bias 6.0, recurrent init orthogonal, input init lecun",
             "leaky: H 3, rate 0.25",
@@ -120,27 +121,38 @@ def test_a_trained_network_has_the_lag_curves_of_its_run(trained, tmp_path):
     assert sorted(path.name for path in lab.iterdir())[0] == "lags.csv"
 
 
-def test_each_layer_has_its_own_parts(fresh, tmp_path):
-    lab = tmp_path / "lab"
-    flags = "--cells=lstm", "--model.layers=2", "--lab.batch=2", "--lab.analyses=parts"
-    assert main([*FRESH, *flags, f"--workdir={lab}"]) == 0
-    panel = {"panel": "h of each layer", "seed": 1}
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory):
+    """Every analysis of a network of two layers."""
+    lab = tmp_path_factory.mktemp("stacked") / "lab"
+    flags = "--cells=lstm", "--model.layers=2", "--lab.batch=2", "--seeds=1"
+    assert main([*(f for f in FRESH if "seeds" not in f), *flags, f"--workdir={lab}"]) == 0
+    return lab
+
+
+def test_every_analysis_has_both_layers_by_name(stacked):
+    for name in ANALYSES:
+        sites = {row["site"] for row in lines_of(stacked / f"{name}.csv")}
+        assert sites == {"layer1", "layer2"}, name
+        text = (stacked / f"{name}.svg").read_text()
+        assert "lstm init layer1" in text and "lstm init layer2" in text, name
+
+
+def test_each_layer_has_its_own_parts(stacked):
+    panel = {"panel": "states"}
     found = {
-        (layer, kind): numbers(lab / "parts.csv", curve=f"layer {layer} {kind}", **panel)
-        for layer in (1, 2)
+        (site, kind): numbers(stacked / "parts.csv", site=site, curve=f"h {kind}", **panel)
+        for site in ("layer1", "layer2")
         for kind in ("total", "direct", "recurrent")
     }
-    # Above the last layer there is the loss alone, of the last step.
-    whole = numbers(lab / "parts.csv", panel="states", curve="h total", seed=1)
-    np.testing.assert_allclose(found[2, "total"], whole, rtol=1e-5)
-    assert np.isneginf(found[2, "direct"][:-1]).all()
-    # What a lower layer hands up it does at every step.
-    assert np.isfinite(found[1, "direct"]).all()
-    for layer in (1, 2):
-        assert found[layer, "direct"][-1] == found[layer, "total"][-1]
-        assert np.isneginf(found[layer, "recurrent"][-1])
-        assert np.isfinite(found[layer, "recurrent"][:-1]).all()
-    assert not lines_of(fresh / "parts.csv", panel="h of each layer")
+    # The loss of the last step alone reads the last layer, at that step.
+    assert np.isneginf(found["layer2", "direct"][:-1]).all()
+    # A lower layer has an output at every step.
+    assert np.isfinite(found["layer1", "direct"]).all()
+    for site in ("layer1", "layer2"):
+        assert found[site, "direct"][-1] == found[site, "total"][-1]
+        assert np.isneginf(found[site, "recurrent"][-1])
+        assert np.isfinite(found[site, "recurrent"][:-1]).all()
 
 
 def test_a_loss_of_all_steps_is_the_sum_over_them():
@@ -151,9 +163,9 @@ def test_a_loss_of_all_steps_is_the_sum_over_them():
     def look(probe):
         view = probe.view(probe.params[0], 0)
         run = flow.adjoint.trajectory(view.cell, view.params, view.xs)
-        logits = view.model.logits(by_leaf(run.states)["h"])
-        terms = plan.benchmark.loss(logits, view.batch.targets).sum(1)
-        return view.loss(run.states), terms
+        readout = probe.params[0]["readout"]
+        logits = by_leaf(run.states)["h"] @ readout["kernel"] + readout["bias"]
+        return view.loss(run.states), nats(logits, view.batch.targets).sum(1)
 
     value, terms = look(last)
     np.testing.assert_allclose(value, terms[-1], rtol=1e-6)
@@ -175,9 +187,10 @@ def test_a_law_is_drawn_from_where_its_curve_begins(fresh):
 def test_rows_of_lines_and_maps():
     lines = Lines(np.array([1, 2]), {"a": np.array([[3.0, 4.0]])}, "", "", {"b": np.ones(2)})
     table = Map(np.array([[5.0, 6.0]]), "", "", "", ("u", "v"), ("w",))
-    found = list(rows({"net": {"p": lines, "q": table}}))
+    found = list(rows({Subject("net", "layer1", "net"): {"p": lines, "q": table}}))
     assert all(len(row) == len(HEAD) for row in found)
-    assert [row[1:] for row in found] == [
+    assert {tuple(row[:2]) for row in found} == {("net", "layer1")}
+    assert [row[2:] for row in found] == [
         ["p", "a", 0, "1", "3"],
         ["p", "a", 0, "2", "4"],
         ["p", "b", "", "1", "1"],

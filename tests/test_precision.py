@@ -9,7 +9,7 @@ from jax.extend.core import jaxprs_in_params
 import recur
 from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
 from experiments.config.settings import Train
-from experiments.networks.sequence import PRECISIONS, network
+from experiments.networks.recurrent import PRECISIONS, make_recurrent
 from experiments.training.trainer import make_trainer
 
 
@@ -91,10 +91,11 @@ def test_chunks_are_added_up_in_float32():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_weights_and_loss_are_wide_in_every_precision(precision):
-    task = copy_memory(CopyMemory(lag=4, pattern=2))
-    trainer = make_trainer(network(recur.lstm(H), task, precision), task, Train(batch=2))
+    task = copy_memory(CopyMemory(lag=4, pattern_length=2))
+    net = task.network(make_recurrent(recur.lstm(H), precision=precision))
+    trainer = make_trainer(net, task, Train(batch=2))
     state = trainer.init(jnp.int32(0))
-    batch = task.batch(jax.random.key(0), 2)
+    batch = task.train.draw((), jax.random.key(0), 0, 2)
     after, (loss, _) = jax.jit(trainer.step)(state, batch)
     wide = {leaf.dtype for leaf in jax.tree.leaves((after.params, loss))}
     assert wide == {jnp.dtype("float32")}
@@ -103,12 +104,13 @@ def test_weights_and_loss_are_wide_in_every_precision(precision):
 
 
 def test_precisions_differ_in_what_they_compute():
-    task = copy_memory(CopyMemory(lag=4, pattern=2))
-    batch = task.batch(jax.random.key(0), 2)
+    task = copy_memory(CopyMemory(lag=4, pattern_length=2))
+    batch = task.train.draw((), jax.random.key(0), 0, 2)
     logits = {}
     for precision in PRECISIONS:
-        net = network(recur.lstm(H), task, precision)
-        logits[precision] = net.bind(net.init(jax.random.key(1)))(batch.inputs)
+        net = task.network(make_recurrent(recur.lstm(H), precision=precision))
+        params = net.init(jax.random.key(1))
+        logits[precision], _ = net.apply(params, batch, None, None)
     for narrow in ("mixed", "bfloat16"):
         error = np.abs(logits[narrow] - logits["float32"]).max()
         assert 1e-4 < error < 3e-2

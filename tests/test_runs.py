@@ -5,6 +5,7 @@ import fcntl
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,10 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.launch.plan import make_plan
-from experiments.runs.checkpoint import Checkpoints, named_leaves
+from experiments.runs.checkpoint import named_leaves
 from experiments.training.progress import Progress
-from experiments.training.trainer import keys_of
+from experiments.training.restore import plan_of, restore
+from experiments.training.keys import keys_of
 
 
 STEPS = 6
@@ -28,7 +29,7 @@ TINY = (
     "--seeds=2",
     "--model.hidden=3",
     "--copy_memory.lag=2",
-    "--copy_memory.pattern=1",
+    "--copy_memory.pattern_length=1",
     "--copy_memory.symbols=2",
     f"--train.steps={STEPS}",
     "--train.batch=2",
@@ -54,20 +55,7 @@ def rows_of(path):
 
 def states_of(path, cell="rnn"):
     """Every leaf of the newest checkpoint, by name."""
-    from experiments.networks.sequence import network
-    from experiments.training.trainer import make_trainer
-
-    plan = make_plan(json.loads((path / "config.json").read_text())["settings"])
-    trainer = make_trainer(
-        network(plan.cells[cell], plan.benchmark), plan.benchmark, plan.train
-    )
-    template = jax.eval_shape(
-        jax.vmap(trainer.init), np.arange(plan.front.seeds, dtype=np.int32)
-    )
-    checkpoints = Checkpoints(path / "checkpoints" / cell)
-    leaves = named_leaves(checkpoints.restore(template).tree)
-    checkpoints.close()
-    return leaves
+    return named_leaves(restore(plan_of(path), cell, path))
 
 
 def assert_same_run(one, other):
@@ -95,12 +83,12 @@ class Killed(BaseException):
 def killed_at(step):
     """Die after the rows of a step are written and before its checkpoint is."""
 
-    def advance(self, cell, now, stretch):
-        del self, cell, stretch
+    def update(self, cell, now, evaluation):
+        del self, cell, evaluation
         if now == step:
             raise Killed
 
-    return advance
+    return update
 
 
 def test_a_run_leaves_what_it_promises(tmp_path):
@@ -145,11 +133,11 @@ def check_summary(path):
     summary = json.loads((path / "summary.json").read_text())
     with (path / "figures" / "gradient_flow.csv").open() as file:
         flow = list(csv.DictReader(file))
-    assert [(r["cell"], r["seed"]) for r in summary["runs"]] == [
+    assert [(r["cell"], r["seed"]) for r in summary["results"]] == [
         (cell, seed) for cell in ("rnn", "lstm", "gru") for seed in range(3)
     ]
     last = {(r["cell"], r["seed"]): r for r in rows_of(path) if r["step"] == STEPS}
-    for one in summary["runs"]:
+    for one in summary["results"]:
         row = last[one["cell"], one["seed"]]
         assert one["final_loss"] == pytest.approx(row["eval_loss"], rel=1e-6)
         assert one["recall_accuracy"] == pytest.approx(row["recall_accuracy"])
@@ -172,7 +160,7 @@ def check_summary(path):
             else:
                 assert half_life is None
     # H (H + I + 1) for the cell and (H + 1) O for the readout.
-    assert summary["runs"][0]["parameters"] == 3 * (3 + 4 + 1) + 4 * 3
+    assert summary["results"][0]["parameters"] == 3 * (3 + 4 + 1) + 4 * 3
     assert summary["seconds"]["total"] > 0 and summary["seconds"]["compile"] > 0
 
 
@@ -180,16 +168,16 @@ def check_summary(path):
 def test_resumed_is_never_killed(step, whole, tmp_path, monkeypatch):
     path = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Progress, "advance", killed_at(step))
+        patch.setattr(Progress, "update", killed_at(step))
         run(path)
     assert len(rows_of(path)) == 2 * step
-    advance, steps = Progress.advance, []
+    update, steps = Progress.update, []
 
-    def watched(self, cell, now, stretch):
+    def watched(self, cell, now, evaluation):
         steps.append(now)
-        advance(self, cell, now, stretch)
+        update(self, cell, now, evaluation)
 
-    monkeypatch.setattr(Progress, "advance", watched)
+    monkeypatch.setattr(Progress, "update", watched)
     assert main([f"--workdir={path}", "--resume"]) == 0
     # From the last checkpoint, that of the step before, and not from the start.
     assert steps == list(range(step, STEPS + 1))
@@ -219,14 +207,14 @@ def test_a_kill_by_the_system_at_any_moment(whole, tmp_path):
 def test_sigterm_saves_the_step_and_says_how_to_go_on(whole, tmp_path, monkeypatch, capsys):
     path = tmp_path / "run"
 
-    def advance(self, cell, step, stretch):
-        del self, cell, stretch
+    def update(self, cell, step, evaluation):
+        del self, cell, evaluation
         if step == 4:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.2)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "advance", advance)
+        patch.setattr(Progress, "update", update)
         assert run(path, "--train.checkpoint_every=6") == 128 + signal.SIGTERM
     assert "--resume" in capsys.readouterr().out
     assert sorted(p.name for p in (path / "checkpoints" / "rnn").iterdir()) == ["4"]
@@ -237,7 +225,7 @@ def test_sigterm_saves_the_step_and_says_how_to_go_on(whole, tmp_path, monkeypat
 def test_a_torn_last_line_is_not_a_row(whole, tmp_path, monkeypatch):
     path = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Progress, "advance", killed_at(4))
+        patch.setattr(Progress, "update", killed_at(4))
         run(path)
     with (path / "metrics.jsonl").open("a") as file:
         file.write('{"cell": "rnn", "se')
@@ -258,7 +246,7 @@ def test_a_flipped_bit_is_found_and_an_older_checkpoint_used(
 ):
     path = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Progress, "advance", killed_at(5))
+        patch.setattr(Progress, "update", killed_at(5))
         run(path)
     flip_a_bit(path / "checkpoints" / "rnn" / "4")
     assert run(path, "--resume") == 0
@@ -272,7 +260,7 @@ def test_when_every_checkpoint_is_damaged_nothing_is_trained(
 ):
     path = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Progress, "advance", killed_at(5))
+        patch.setattr(Progress, "update", killed_at(5))
         run(path)
     for step in ("3", "4"):
         flip_a_bit(path / "checkpoints" / "rnn" / step)
@@ -317,17 +305,17 @@ def test_a_diverging_cell_ends_and_the_others_do_not(tmp_path, capsys):
     assert reason in capsys.readouterr().out
     summary = json.loads((path / "summary.json").read_text())
     assert summary["failures"] == {"rnn": reason}
-    assert [r["final_loss"] is None for r in summary["runs"]] == [True, True, False, False]
+    assert [r["final_loss"] is None for r in summary["results"]] == [True, True, False, False]
     assert reason in (path / "report.html").read_text()
 
 
 def test_the_summary_says_where_the_time_went(whole):
     summary = json.loads((whole / "summary.json").read_text())
     assert list(summary["placement"]) == ["rnn"]
-    assert summary["placement"]["rnn"].startswith("2 seeds, each a task of its own, on ")
+    assert summary["placement"]["rnn"].startswith("2 seeds, one job each, on ")
     seconds = summary["seconds"]
     assert 0 < seconds["compute"] < seconds["train"] < seconds["total"]
-    for one in summary["runs"]:
+    for one in summary["results"]:
         assert one["steps_per_second"] == pytest.approx(2 * STEPS / seconds["train"])
         # Batches of 2 sequences of 4 steps: a pattern of 1, a lag of 2, the recall.
         assert one["tokens_per_second"] == pytest.approx(8 * one["steps_per_second"])
@@ -356,7 +344,7 @@ def test_a_seed_alone_computes_the_bits_it_computes_in_company(whole, tmp_path):
 
 def test_streams_of_random_numbers_do_not_overlap():
     keys = [jax.random.key_data(k).tolist() for s in range(50) for k in keys_of(s)]
-    assert len({tuple(key) for key in keys}) == 200
+    assert len({tuple(key) for key in keys}) == 50 * 6
 
 
 def test_tensorboard_sees_what_the_metrics_say(tmp_path):
@@ -388,3 +376,29 @@ def test_another_process_in_the_directory_is_respected(tmp_path, capsys):
         assert run(path, "--resume") == 2
     assert "in use by another process" in capsys.readouterr().err
     assert not (path / "config.json").exists()
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_one_line(whole, tmp_path, capsys):
+    path = tmp_path / "run"
+    shutil.copytree(whole, path)
+    config = json.loads((path / "config.json").read_text())
+    del config["format"]
+    (path / "config.json").write_text(json.dumps(config))
+    before = {p: p.stat().st_mtime_ns for p in path.rglob("*")}
+    assert main([f"--workdir={path}", "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has format 1, this version reads format 2" in line and "--overwrite" in line
+    assert {p: p.stat().st_mtime_ns for p in path.rglob("*")} == before
+
+
+def test_two_layers_are_named_in_columns_and_checkpoints(tmp_path):
+    path = tmp_path / "run"
+    assert run(path, "--cells=lstm", "--model.layers=2") == 0
+    with (path / "figures/gradient_flow.csv").open() as file:
+        names = csv.DictReader(file).fieldnames
+    assert set(names[4:]) == {
+        f"log10_norm_{layer}.{leaf}" for layer in ("layer1", "layer2") for leaf in "hc"
+    }
+    (one, _) = json.loads((path / "summary.json").read_text())["results"]
+    assert one["slope_trained"] == one["slope_trained.layer2"] != one["slope_trained.layer1"]
+    assert states_of(path, "lstm")["params.recurrent.0.w_h"].shape == (2, 3, 12)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main as bench
-from experiments.networks.generation import Manner, tempered
+from experiments.networks.base import Decoding
+from experiments.networks.generation import tempered
 from experiments.sample import main
 from tests.test_runs import run
 
@@ -43,7 +44,7 @@ def test_the_run_keeps_samples_of_every_checkpoint_and_shows_them(spelling):
     assert [row["step"] for row in rows] == [0, 200]
     assert all(set(row["text"]) <= set("helo") for row in rows)
     page = (spelling / "report.html").read_text()
-    assert "What they write" in page and rows[-1]["text"] in page
+    assert "Samples" in page and rows[-1]["text"] in page
 
 
 def test_a_resumed_run_keeps_its_samples(spelling):
@@ -54,11 +55,11 @@ def test_a_resumed_run_keeps_its_samples(spelling):
 
 def test_temperature_divides_and_top_k_leaves_the_likeliest():
     logits = jnp.array([0.0, 3.0, 1.0, 2.0])
-    np.testing.assert_allclose(tempered(logits, Manner(0.5)), 2 * logits)
-    kept = tempered(logits, Manner(1.0, 2))
+    np.testing.assert_allclose(tempered(logits, Decoding(0.5)), 2 * logits)
+    kept = tempered(logits, Decoding(1.0, 2))
     np.testing.assert_array_equal(kept, [-np.inf, 3.0, -np.inf, 2.0])
-    np.testing.assert_array_equal(tempered(logits, Manner(1.0, 9)), logits)
-    warm = tempered(logits, Manner(2.0))
+    np.testing.assert_array_equal(tempered(logits, Decoding(1.0, 9)), logits)
+    warm = tempered(logits, Decoding(2.0))
     draws = jax.random.categorical(jax.random.key(0), warm, shape=(50_000,))
     shares = np.bincount(draws, minlength=4) / 50_000
     np.testing.assert_allclose(shares, jax.nn.softmax(logits / 2), atol=0.01)
@@ -67,26 +68,26 @@ def test_temperature_divides_and_top_k_leaves_the_likeliest():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--prompt=hexo", "--prompt has 'x', which the model does not know: use 'helo'"),
+        ("--prompt=hexo", "--prompt has 'x', which is not in the vocabulary of the model: use 'helo'"),
         ("--temperature=0", "--temperature must be above 0, got 0.0"),
         ("--temperature=-1", "--temperature must be above 0, got -1.0"),
         ("--temperature=nan", "--temperature must be above 0, got nan"),
         ("--top_k=-1", "--top_k must be at least 0, got -1"),
         ("--length=0", "--length must be at least 1, got 0"),
         ("--cell=gruu", "did you mean 'rnn'?"),
-        ("--network=7", "--network=7: the run has 1 seeds"),
+        ("--model_seed=7", "--model_seed=7: --run={run} has 1 seeds"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(flag, message, spelling, capsys):
     assert main([f"--run={spelling}", flag]) == 2
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
-    assert message in line and captured.out == ""
+    assert message.format(run=spelling) in line and captured.out == ""
 
 
 def test_a_run_that_cannot_write_is_refused(tmp_path, capsys):
     assert main([]) == 2
-    assert "name the run whose model writes" in capsys.readouterr().err
+    assert "name the run whose network writes" in capsys.readouterr().err
     assert main([f"--run={tmp_path}"]) == 2
     assert "holds no run" in capsys.readouterr().err
     assert run(tmp_path / "copy") == 0

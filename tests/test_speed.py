@@ -12,7 +12,7 @@ import pytest
 import recur
 from experiments.speed import __main__ as speed
 from experiments.speed import seeds, tables
-from experiments.speed.measure import Spread, check_outputs, in_turn
+from experiments.speed.measure import Quartiles, check_outputs, in_turn
 from experiments.speed.ours import keeper
 from experiments.speed.peers import PEERS, installed
 from experiments.speed.rows import Row, cells_of
@@ -39,7 +39,7 @@ def test_every_installed_library_does_the_same_work(measured):
     assert all(float(row["ms_low"]) > 0 for row in rows)
     ours = [row for row in rows if row["library"] == "recur"]
     assert {float(row["ratio_median"]) for row in ours} == {1.0}
-    assert {row["step"] for row in ours} == {"forward", "train"}
+    assert {row["pass"] for row in ours} == {"forward", "train"}
     assert all(float(row["gradient_error"]) < 1e-5 for row in ours)
 
 
@@ -88,7 +88,7 @@ def test_a_dialect_is_measured_against_its_own_equations():
 
 
 def row(library, ratio, kind="lstm", shape=SHAPES[0]):
-    one = Spread(ratio, ratio, ratio)
+    one = Quartiles(ratio, ratio, ratio)
     return Row(kind, kind, shape, library, "train", one, one, 1.0, 1.0, 0.0, None)
 
 

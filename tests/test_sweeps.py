@@ -6,9 +6,9 @@ import json
 import pytest
 
 from experiments.__main__ import main
-from experiments.config.errors import Refusal
+from experiments.config.errors import UsageError
 from experiments.launch import sweeps
-from experiments.reporting import sweep_report as horizon
+from experiments.reporting.sweep_lines import Line, horizon
 from tests.test_runs import TINY
 
 
@@ -41,7 +41,7 @@ def test_a_sweep_is_a_run_for_each_value_and_a_report(whole):
         ("rnn", lag, seed) for lag in "24" for seed in "01"
     ]
     summary = json.loads((whole / points[1] / "summary.json").read_text())
-    final = summary["runs"][1]["final_loss"]
+    final = summary["results"][1]["final_loss"]
     assert float(rows[3]["excess"]) == pytest.approx(final / summary["baseline"], rel=1e-5)
     page = (whole / "report.html").read_text()
     assert "solved up to" in page and "http" not in page.replace("http-equiv", "")
@@ -68,7 +68,7 @@ def test_nothing_begins_before_every_point_is_legal(tmp_path, capsys):
 
 
 def test_a_value_twice_is_refused():
-    with pytest.raises(Refusal, match="--seeds names a value twice"):
+    with pytest.raises(UsageError, match="--seeds names a value twice"):
         sweeps.points({"seeds": (2, 2)})
 
 
@@ -76,13 +76,22 @@ def line(*shares):
     """A line over 10, 20, ... whose one seed has these shares of the baseline."""
     values = [10 * (i + 1) for i in range(len(shares))]
     seeds = [[{"final_loss": 1 + share}] for share in shares]
-    return horizon.Line("gru", values, seeds, [{"baseline": 2.0, "optimum": 1.0}] * len(shares))
+    return Line("gru", values, seeds, [{"baseline": 2.0, "optimum": 1.0}] * len(shares))
 
 
 def test_the_horizon_is_the_last_value_before_the_first_failure():
-    assert horizon.horizon(line(0.0, 0.09, 0.11, 0.0)) == 20
-    assert horizon.horizon(line(0.2, 0.0)) is None
-    assert horizon.horizon(line(0.0, 0.05)) == 20
+    assert horizon(line(0.0, 0.09, 0.11, 0.0)) == 20
+    assert horizon(line(0.2, 0.0)) is None
+    assert horizon(line(0.0, 0.05)) == 20
     broken = line(0.0, 0.0)
-    broken.runs[1][0]["final_loss"] = None
-    assert horizon.horizon(broken) == 10
+    broken.results[1][0]["final_loss"] = None
+    assert horizon(broken) == 10
+
+
+def test_the_horizon_is_that_of_the_reported_loss():
+    """On a test set it is the loss there; a loss on validation data does not count."""
+    tested = line(0.0, 0.0)
+    for index, summary in enumerate(tested.summaries):
+        tested.results[index][0]["test_loss"] = 1.0 + 0.2 * index
+        tested.summaries[index] = {**summary, "reported_on": "test"}
+    assert horizon(tested) == 10

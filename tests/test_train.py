@@ -11,85 +11,92 @@ import pytest
 from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
 from experiments.config.settings import Train
 from experiments.launch.plan import make_plan
-from experiments.networks.sequence import network
+from experiments.networks.base import Batch
 from experiments.training.devices import replicas
 from experiments.training.lag_curves import by_leaf, make_curves, table
-from experiments.training.trainer import keys_of, make_optimizer, make_trainer
+from experiments.training.optimizer import make_optimizer
+from experiments.training.trainer import arrays_of, make_trainer
+from experiments.training.keys import keys_of
 from recur.cells import CELLS
+from tests.learning import network_of
 
 
-TASK = copy_memory(CopyMemory(lag=3, pattern=1, symbols=3))
+TASK = copy_memory(CopyMemory(lag=3, pattern_length=1, symbols=3))
+ARRAYS = arrays_of(TASK)
 TINY = Train(steps=8, batch=4, eval_every=4, eval_batch=8, checkpoint_every=4, log_every=2)
 
 cells = pytest.mark.parametrize("name", sorted(CELLS))
 
 
+def draw(key, batch_size):
+    return TASK.train.draw((), key, 0, batch_size)
+
+
 @cells
-def test_the_model_is_a_cell_and_a_linear_readout(name):
-    net = network(CELLS[name](6), TASK)
+def test_the_network_is_a_cell_and_a_linear_readout(name):
+    cell = CELLS[name](6)
+    net = network_of(TASK, name, 6)
     params = net.init(jax.random.key(0))
     assert set(params) == {"recurrent", "readout"}
-    xs = TASK.batch(jax.random.key(1), 5).inputs
-    model = net.bind(params)
-    state = model.cell.initial_state(model.cell_params(), (5,))
-    logits = model(xs)
-    us = model.cell.project(model.cell_params(), xs)
+    batch = draw(jax.random.key(1), 5)
+    (site,) = net.sites(params, batch, TASK.loss).values()
+    state = cell.initial_state(site.params, (5,))
+    logits, _ = net.apply(params, batch, None, None)
+    us = cell.project(site.params, jax.nn.one_hot(batch.inputs, 5))
     for t in range(TASK.steps):
         u = jax.tree.map(lambda leaf, t=t: leaf[t], us)
-        state, h = model.cell.step(model.cell_params(), state, u)
+        state, h = cell.step(site.params, state, u)
         expected = h @ params["readout"]["kernel"] + params["readout"]["bias"]
         np.testing.assert_allclose(logits[t], expected, atol=1e-5)
 
 
 @cells
-def test_an_untrained_model_is_near_the_uniform_guess(name):
-    net = network(CELLS[name](64), TASK)
-    batch = TASK.batch(jax.random.key(1), 200)
-    loss = TASK.loss(net.bind(net.init(jax.random.key(0)))(batch.inputs), batch.targets)
-    # Cells that sum up their inputs without a bound are surest of what they do not know.
-    np.testing.assert_allclose(loss.mean(), math.log(TASK.output_size), rtol=0.4)
+def test_an_untrained_network_is_near_the_uniform_guess(name):
+    net = network_of(TASK, name, 64)
+    batch = draw(jax.random.key(1), 200)
+    logits, _ = net.apply(net.init(jax.random.key(0)), batch, None, None)
+    total, count = TASK.loss(logits, batch)
+    # Cells that sum up their inputs without a bound are surest of their wrong guesses.
+    np.testing.assert_allclose(total / count, math.log(4), rtol=0.4)
 
 
 def test_every_seed_starts_elsewhere_and_sees_other_batches():
-    net = network(CELLS["rnn"](6), TASK)
-    init = make_trainer(net, TASK, TINY).init
+    init = make_trainer(network_of(TASK, "rnn", 6), TASK, TINY).init
     first, second = (init(jnp.int32(seed)).params for seed in (0, 1))
     assert (first["recurrent"]["w_h"] != second["recurrent"]["w_h"]).any()
-    one, other = (TASK.batch(keys_of(seed).train, 50).targets for seed in (0, 1))
+    one, other = (draw(keys_of(seed).train, 50).targets for seed in (0, 1))
     assert (one != other).any()
 
 
 @cells
-def test_a_stretch_of_steps_is_its_steps(name):
-    """One stretch of four equals four stretches of one, and says the same of each."""
-    net = network(CELLS[name](5), TASK)
-    trainer = make_trainer(net, TASK, TINY)
-    advance = jax.jit(trainer.advance)
+def test_four_steps_at_once_are_four_single_steps(name):
+    trainer = make_trainer(network_of(TASK, name, 5), TASK, TINY)
+    train_steps = jax.jit(trainer.train_steps)
     seed = jnp.int32(7)
     state = trainer.init(seed)
-    whole, stretch = advance(state, seed, jnp.int32(4))
+    whole, log = train_steps(ARRAYS, state, seed, jnp.int32(4))
     for step in range(1, 5):
-        state, single = advance(state, seed, jnp.int32(step))
-        assert single.loss[0] == stretch.loss[step - 1]
-        assert single.grad_norm[0] == stretch.grad_norm[step - 1]
+        state, single = train_steps(ARRAYS, state, seed, jnp.int32(step))
+        assert single.loss[0] == log.loss[step - 1]
+        assert single.grad_norm[0] == log.grad_norm[step - 1]
     jax.tree.map(np.testing.assert_array_equal, state, whole)
 
 
 def test_every_step_sees_a_batch_of_its_own():
     """Hardly a step is taken, so the losses differ by their batches alone."""
-    task = copy_memory(CopyMemory(lag=3, pattern=5, symbols=8))
+    task = copy_memory(CopyMemory(lag=3, pattern_length=5, symbols=8))
     train = dataclasses.replace(TINY, optimizer="sgd", learning_rate=1e-12)
-    trainer = make_trainer(network(CELLS["rnn"](5), task), task, train)
+    trainer = make_trainer(network_of(task, "rnn", 5), task, train)
     seed = jnp.int32(0)
-    _, stretch = trainer.advance(trainer.init(seed), seed, jnp.int32(4))
-    assert np.diff(np.sort(stretch.loss)).min() > 1e-4
+    _, log = trainer.train_steps(arrays_of(task), trainer.init(seed), seed, jnp.int32(4))
+    assert np.diff(np.sort(log.loss)).min() > 1e-4
 
 
-def test_a_short_stretch_leaves_the_rest_blank():
-    trainer = make_trainer(network(CELLS["rnn"](5), TASK), TASK, TINY)
+def test_the_log_of_fewer_steps_is_zero_at_its_end():
+    trainer = make_trainer(network_of(TASK, "rnn", 5), TASK, TINY)
     seed = jnp.int32(0)
-    _, stretch = trainer.advance(trainer.init(seed), seed, jnp.int32(3))
-    assert (stretch.loss[:3] > 0).all() and (stretch.loss[3:] == 0).all()
+    _, log = trainer.train_steps(ARRAYS, trainer.init(seed), seed, jnp.int32(3))
+    assert (log.loss[:3] > 0).all() and (log.loss[3:] == 0).all()
 
 
 @pytest.mark.parametrize(("by", "bound"), [("norm", 0.5), ("value", 0.5)])
@@ -134,26 +141,27 @@ def test_half_cosine_keeps_the_rate_for_half_and_ends_at_zero():
 def test_curves_are_the_gradient_of_the_last_loss_alone(name):
     """Against probes in the carry of a loop written out here, in float64."""
     with jax.enable_x64(True):
-        net = network(CELLS[name](5), TASK)
+        cell, net = CELLS[name](5), network_of(TASK, name, 5)
         params = net.init(keys_of(3).init)
-        curves = jax.jit(make_curves(net, TASK, 4))(params, 3)
-        model = net.bind(params)
-        batch = TASK.batch(keys_of(3).flow, 4)
-        xs = batch.inputs.astype(jnp.float64)
+        curves = jax.jit(make_curves(net, TASK, 4))(ARRAYS, params, 3)
+        batch = draw(keys_of(3).flow, 4)
+        (site,) = net.sites(params, batch, TASK.loss).values()
+        weights, readout = site.params, params["readout"]
+        xs = jax.nn.one_hot(batch.inputs, 5).astype(jnp.float64)
 
         def last_loss(probes):
-            state = model.cell.initial_state(model.cell_params(), (4,))
-            us = model.cell.project(model.cell_params(), xs)
+            state = cell.initial_state(weights, (4,))
+            us = cell.project(weights, xs)
             for t in range(TASK.steps):
                 u = jax.tree.map(lambda leaf, t=t: leaf[t], us)
-                state, _ = model.cell.step(model.cell_params(), state, u)
+                state, _ = cell.step(weights, state, u)
                 leaves, structure = jax.tree.flatten(state)
                 moved = [leaf + probe[t] for leaf, probe in zip(leaves, probes, strict=True)]
                 state = jax.tree.unflatten(structure, moved)
-            logits = model.readout(jax.tree.leaves(state)[0])
-            return TASK.loss(logits, batch.targets[-1]).sum()
+            logits = jax.tree.leaves(state)[0] @ readout["kernel"] + readout["bias"]
+            return TASK.loss(logits, Batch(None, batch.targets[-1]))[0]
 
-        state = model.cell.initial_state(model.cell_params(), (TASK.steps, 4))
+        state = cell.initial_state(weights, (TASK.steps, 4))
         zeros = [jnp.zeros_like(leaf) for leaf in jax.tree.leaves(state)]
         found = jax.jit(jax.grad(last_loss))(zeros)
         for leaf, grads in zip(by_leaf(state), found, strict=True):
@@ -179,11 +187,12 @@ def test_the_lines_of_the_csv_have_a_column_for_every_leaf():
 def test_every_cell_learns_to_copy_over_a_short_lag(name):
     train = make_plan({"train.steps": 300, "train.eval_every": 300,
                        "train.checkpoint_every": 300, "train.batch": 16}).train  # fmt: skip
-    trainer = make_trainer(network(CELLS[name](24), TASK), TASK, train)
+    trainer = make_trainer(network_of(TASK, name, 24), TASK, train)
     seeds = jnp.arange(2)
     given = jax.vmap(trainer.init)(seeds), seeds, jnp.full(2, 300)
-    way = replicas(2)
-    advance = way.compile(trainer.advance, *jax.tree.map(lambda leaf: leaf[0], given))
-    stretch = way.fetch(advance(*map(way.place, given))[1])
-    assert (stretch.evaluation["recall_accuracy"] == 1).all()
-    assert (stretch.evaluation["eval_loss"] < 0.1 * TASK.baseline).all()
+    where = replicas(2)
+    one = jax.tree.map(lambda leaf: leaf[0], given)
+    train_steps = where.compile(trainer.train_steps, ARRAYS, *one)
+    log = where.get(train_steps(*map(where.put, given))[1])
+    assert (log.evaluation["recall_accuracy"] == 1).all()
+    assert (log.evaluation["loss"] < 0.1 * TASK.baseline).all()

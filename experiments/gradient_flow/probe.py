@@ -30,6 +30,7 @@ class View(NamedTuple):
       xs: its inputs, `[T, B, I]` or with the flags of a wrapped cell.
       loss: `states -> scalar`, summed over the batch.
       batch: inputs and targets of the network.
+      site: all of the above but the batch.
     """
 
     cell: Cell
@@ -37,6 +38,7 @@ class View(NamedTuple):
     xs: Any
     loss: Callable[[State], jax.Array]
     batch: Batch
+    site: Site
 
     @property
     def first_sequence(self) -> Any:
@@ -90,7 +92,7 @@ class Probe(NamedTuple):
         """The site for one seed, on the sequences of the laboratory."""
         batch = self.batch(self.arrays, seed, self.lab.batch)
         site = self.site_of(params, batch)
-        return View(site.cell, site.params, site.xs, site.loss, batch)
+        return View(site.cell, site.params, site.xs, site.loss, batch, site)
 
     def batch(self, arrays: Any, seed: jax.typing.ArrayLike, size: int) -> Batch:
         """Sequences that are not trained on, with the loss of the settings."""

@@ -41,14 +41,14 @@ class Site(NamedTuple):
       xs: its inputs, `[T, B, I]` or with the flags of a wrapped cell.
       loss: `states -> scalar`, the loss of the network, summed over the batch, as a
         function of the states `[T, B, ...]` of this recurrence.
-      state: the state before the first step; None is the initial state of the cell.
+      lengths: `[B]` valid steps of each sequence; None where all are valid.
     """
 
     cell: Cell
     params: Params
     xs: Any
     loss: Callable[[State], jax.Array]
-    state: State | None = None
+    lengths: jax.Array | None = None
 
 
 class Decoding(NamedTuple):

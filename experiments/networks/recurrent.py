@@ -92,7 +92,8 @@ class Recurrent(NamedTuple):
             above = list(zip(self.cells, layers, strict=True))[index + 1 :]
             loss_of = _through_layers(above, lengths, valid, loss)
             site_cell, site_xs = (cell, xs) if valid is None else (masked(cell), (xs, valid))
-            found[f"layer{index + 1}"] = Site(site_cell, layers[index], site_xs, loss_of)
+            site = Site(site_cell, layers[index], site_xs, loss_of, lengths)
+            found[f"layer{index + 1}"] = site
             if above:
                 _, xs = recur.unroll(cell, layers[index], xs, lengths=lengths)
         return found

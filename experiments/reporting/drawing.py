@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter
 
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -60,6 +61,15 @@ def chance_line(ax: Axes, value: float | None) -> None:
 def bound(ax: Axes) -> None:
     """Limit the axis of a number between 0 and 1."""
     ax.set_ylim(-0.02, 1.02)
+
+
+def log_axis(ax: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers where a decade is not spanned."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 100 * low:
+        ax.yaxis.set_major_formatter(LogFormatter())
+        ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
 
 
 def title_above(figure: Figure, title: str, fontsize: float = 9) -> None:

@@ -87,8 +87,9 @@ def _styles(curves: Curves) -> Styles:
     for cell, phases in curves.items():
         names = lag_curves.names_of({cell: phases})
         inner = [name_in(site, name) for site in sites_of(names) for name in names]
-        distinct = [name for name in dict.fromkeys(inner) if name is not None]
-        for name, style in zip(distinct, itertools.cycle(DASHES), strict=False):
+        distinct = {name for name in inner if name is not None}
+        ordered = sorted(distinct, key=lambda name: (name != "h", name))
+        for name, style in zip(ordered, itertools.cycle(DASHES), strict=False):
             found[cell, name] = style
     return found
 

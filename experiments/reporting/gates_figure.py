@@ -18,6 +18,7 @@ from experiments.reporting.drawing import (
     legend_dashes,
     legend_lines,
     legend_range,
+    log_axis,
     save,
     title_above,
     write_csv,
@@ -143,4 +144,4 @@ def _draw_half_lives(ax: Any, record: Recorded, site: str, steps: int) -> None:
         if name_in(site, name) is not None and (values > 0).any():
             band(ax, record.steps, values, "0.2", style)
     ax.axhline(steps, color=GREY, linewidth=0.8, linestyle="--")
-    ax.set_yscale("log")
+    log_axis(ax)

@@ -16,6 +16,7 @@ from experiments.reporting.drawing import (
     legend_dashes,
     legend_lines,
     legend_range,
+    log_axis,
     save,
     title_above,
     write_csv,
@@ -60,7 +61,7 @@ def figure_of(rows: Rows, benchmark: Benchmark, heading: Heading) -> Figure:
         ax.set_xlabel("training step")
         ax.set_xlim(left=0)
     chance_line(axes["loss"], 1.0)
-    axes["loss"].set_yscale("log")
+    log_axis(axes["loss"])
     axes["loss"].set_ylabel("training loss / memoryless baseline")
     for name, metric in metrics.items():
         chance_line(axes[name], metric.memoryless)

@@ -60,8 +60,8 @@ def captions(benchmark: Benchmark) -> dict[str, str]:
         ),
         "gates_training": (
             f"Gates while training, on {flow}: their mean, how often they are open or "
-            "closed, and the half-life that they imply: the number of steps after which a "
-            "unit keeps half of its value if its gates stay as they are."
+            "closed, and the half-life that they imply, which is the number of steps after "
+            "which a unit keeps half of its value if its gates stay as they are."
         ),
     }
 

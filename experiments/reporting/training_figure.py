@@ -21,6 +21,7 @@ from experiments.reporting.drawing import (
     legend_dashes,
     legend_lines,
     legend_range,
+    log_axis,
     save,
     title_above,
     write_csv,
@@ -134,7 +135,7 @@ def _draw_learning(
     if len(steps):
         band(panels[0], steps, values / benchmark.baseline, COLOURS[0], "-")
     chance_line(panels[0], 1.0)
-    panels[0].set_yscale("log")
+    log_axis(panels[0])
     for ax, (name, metric) in zip(panels[1:], benchmark.metrics.items(), strict=True):
         steps, values = series(rows, cell, name, seeds)
         if len(steps):

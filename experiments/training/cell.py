@@ -10,7 +10,8 @@ import numpy as np
 from experiments.launch.plan import Plan
 from experiments.networks.recurrent import make_recurrent
 from experiments.runs.checkpoint import Checkpoints
-from experiments.runs.directory import CHECKPOINTS, Run
+from experiments.runs.directory import Run
+from experiments.runs.names import CHECKPOINTS
 from experiments.training.callbacks import Callback
 from experiments.training.cell_result import CellResult
 from experiments.training.flow_recorder import flow_recorder

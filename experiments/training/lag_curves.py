@@ -2,10 +2,11 @@
 """Lag curves of a network on a benchmark: gradient norm against distance in time."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks.base import Benchmark
@@ -37,13 +38,37 @@ def make_curves(
     def curves(arrays, params, seed):
         batch = last_term(flow_batch(benchmark, arrays, seed, batch_size))
         sites = network.sites(params, batch, benchmark.loss)
-        return labelled({name: by_leaf(_lag_curve(site)) for name, site in sites.items()})
+        return labelled({name: lag_curve(site) for name, site in sites.items()})
 
     return curves
 
 
-def _lag_curve(site: Site) -> Any:
-    return flow.lag_curve(site.cell, site.params, site.xs, site.loss)
+def lag_curve(
+    site: Site, through: Collection[str] | None = None
+) -> dict[str, jax.Array]:
+    """The lag curve of each leaf of the state of a site, `[T]`.
+
+    Lags count back from the last valid step of each sequence. A curve is the mean over
+    the sequences that reach a lag, and NaN where there is none.
+
+    Args:
+      site: the recurrence.
+      through: the paths on which gradient may go; None is all of them.
+    """
+    found = flow.scaled_adjoints(
+        site.cell, site.params, site.xs, site.loss, through=through
+    )[2]
+    norms = by_leaf(flow.log10_norms(found))
+    if site.lengths is None:
+        return {name: flow.by_lag(values) for name, values in norms.items()}
+    return {name: _from_the_end(v, site.lengths) for name, v in norms.items()}
+
+
+def _from_the_end(norms: jax.Array, lengths: jax.Array) -> jax.Array:
+    """Mean over the batch of `norms [T, B]` at length - 1 - lag, `[T]`."""
+    steps = lengths - 1 - jnp.arange(len(norms))[:, None]
+    values = jnp.take_along_axis(norms, steps.clip(0), axis=0)
+    return jnp.mean(values, axis=1, where=steps >= 0)
 
 
 def flow_batch(
@@ -89,7 +114,7 @@ def table(curves: Curves) -> tuple[list[str], Iterator[tuple[str | int, ...]]]:
     """Header and lines of `gradient_flow.csv`.
 
     A norm is `-inf` where the gradient is exactly zero, and empty where the cell has no
-    such state or its site fewer steps.
+    such state or no sequence is so long.
     """
     names = names_of(curves)
 
@@ -107,6 +132,6 @@ def table(curves: Curves) -> tuple[list[str], Iterator[tuple[str | int, ...]]]:
 
 
 def _norm(values: np.ndarray | None, seed: int, lag: int) -> str:
-    if values is None or lag >= values.shape[1]:
+    if values is None or lag >= values.shape[1] or np.isnan(values[seed, lag]):
         return ""
     return f"{values[seed, lag]:.6f}"

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from experiments.benchmarks import base, terms
 from experiments.benchmarks.data import ngrams
 from experiments.benchmarks.data.corpora import Split, Text, read_text, split
@@ -165,15 +167,16 @@ def _check(text: Text, parts: Split, config: CharLM) -> None:
     source, count = f"text={text.source}", len(text.characters)
     if not count:
         raise ValueError(f"{source} is empty: name another")
-    shortest = min(len(parts.train), len(parts.validation))
-    if shortest <= config.chunk or (config.test and len(parts.test) < 2):
-        raise ValueError(
-            f"{source} has {count} characters, too few for chunks of {config.chunk} in every "
-            f"part: choose a longer text, or --char_lm.chunk below {shortest}"
-        )
-    if (parts.train == parts.train[0]).all():
+    if len(np.unique(parts.train)) == 1:
         symbol = parts.symbols[parts.train[0]]
         raise ValueError(f"{source} has one symbol, {symbol!r}: there is nothing to predict")
+    short = min(len(parts.train), len(parts.validation)) <= config.chunk
+    if short or (config.test and len(parts.test) < 2):
+        sizes = ", ".join(str(len(part)) for part in parts[:3])
+        raise ValueError(
+            f"{source} has {count} characters, too few for chunks of {config.chunk}: the parts "
+            f"have {sizes}; choose a longer text or a smaller --char_lm.chunk"
+        )
 
 
 SPEC = base.BenchmarkSpec(CharLM, char_lm, PRESETS, DESCRIPTION)

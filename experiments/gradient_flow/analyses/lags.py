@@ -6,7 +6,7 @@ import numpy as np
 from experiments.gradient_flow.panel import Lines, Panels
 from experiments.gradient_flow.probe import Probe
 from experiments.gradient_flow.theory_curves import laws_of
-from experiments.training.lag_curves import by_leaf
+from experiments.training.lag_curves import lag_curve
 from recur import flow
 
 
@@ -32,7 +32,5 @@ def lags(probe: Probe) -> Panels:
 
 def lag_curves(probe: Probe) -> dict[str, np.ndarray]:
     """`[S, T]` log10 norms by lag of each leaf, h first."""
-    curves = probe.each(
-        lambda view: by_leaf(flow.lag_curve(view.cell, view.params, view.xs, view.loss))
-    )
+    curves = probe.each(lambda view: lag_curve(view.site))
     return {"h": curves.pop("h"), **curves}
