@@ -40,10 +40,9 @@ def alone(batch, b):
 
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("readout", ["every_step", "last_valid"])
-def test_padding_changes_neither_loss_nor_gradient(readout, layers, x64):
-    del x64
+def test_padding_changes_neither_loss_nor_gradient(readout, layers):
     net = sequence_network(embedding(V, 3), O, readout)(make_recurrent(recur.gru(4), layers))
-    params = jax.tree.map(jnp.float64, net.init(jax.random.key(1)))
+    params = net.init(jax.random.key(1))
     batch = batch_of(readout)
 
     def loss(params, batch):
@@ -52,7 +51,7 @@ def test_padding_changes_neither_loss_nor_gradient(readout, layers, x64):
     whole = jax.value_and_grad(loss)(params, batch)
     parts = [jax.value_and_grad(loss)(params, alone(batch, b)) for b in range(B)]
     summed = jax.tree.map(lambda *leaves: sum(leaves), *parts)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9),
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
                  whole, summed)  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def write(
       figures: the directory.
       found: cell -> name of a curve -> `[S, N]`.
       curves: the curves of the benchmark.
-      heading: the words around the figures.
+      heading: title, labels and seeds of the figures.
     """
     for name, curve in curves.items():
         measured = {cell: named[name] for cell, named in found.items() if name in named}

@@ -50,7 +50,7 @@ def write(figures: Path, journal: Journal, steps: int, heading: Heading) -> None
       figures: the directory.
       journal: the records of gradient flow and gates.
       steps: length of a sequence [steps].
-      heading: the words around the figure.
+      heading: title, labels and seeds of the figure.
     """
     records = {cell: _recorded(journal, cell) for cell in heading.labels}
     found = {cell: named for cell, named in records.items() if named["gates"].curves}

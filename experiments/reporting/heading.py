@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words around a figure: the task above it, the cells in its legend."""
+"""Title and labels of figures: the task with its settings, the cells with theirs."""
 
 import textwrap
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from experiments.launch.plan import Plan
 
 
 class Heading(NamedTuple):
-    """The words around every figure of a run.
+    """Title, labels and seeds of every figure of a run.
 
     Attributes:
       title: the benchmark and its settings.

@@ -36,7 +36,7 @@ def write(figures: Path, rows: Rows, benchmark: Benchmark, heading: Heading) -> 
       figures: the directory.
       rows: the rows of metrics.jsonl.
       benchmark: the task.
-      heading: its words.
+      heading: title, labels and seeds of the figure.
     """
     columns = ["cell", "seed", "step", "loss", "eval_loss", *benchmark.metrics]
     lines = ([row.get(column, "") for column in columns] for row in rows)

@@ -23,7 +23,8 @@ th:first-child, td:first-child { text-align: left; }
 figure { margin: 1rem 0; } img { width: 100%; } figcaption { color: #555; }
 pre { background: #f5f5f5; padding: 0.7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .failure { color: #a40000; font-weight: bold; }
-.numbers { overflow-x: auto; } .numbers td { white-space: pre; } .settings { columns: 2; } .settings table { width: 100%; }
+.numbers { overflow-x: auto; }
+.numbers td { white-space: pre; } .settings { columns: 2; } .settings table { width: 100%; }
 @media print { body { margin: 0; max-width: none; } figure { break-inside: avoid; } }
 """
 

@@ -67,7 +67,7 @@ def captions(benchmark: Benchmark) -> dict[str, str]:
 
 
 def _data(name: str, data: Data) -> str:
-    """The sequences of a set, in words."""
+    """The name of a set of sequences, in a sentence."""
     return f"the {name} set" if data.size else f"new {name} sequences"
 
 

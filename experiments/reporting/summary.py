@@ -46,14 +46,15 @@ def summarize(
         count in the seconds of training alone.
     """
     benchmark, best = plan.benchmark, best_evaluations(rows)
+    metrics = benchmark.metrics.items()
     fits = [result.fit for result in results.values() if result.fit]
     return {
         "benchmark": plan.name,
         "preset": plan.run.preset,
         "baseline": benchmark.baseline,
         "chance": benchmark.memoryless,
-        "metrics": {name: metric.unit for name, metric in benchmark.metrics.items()},
-        "bounded": [name for name, metric in benchmark.metrics.items() if metric.bounded],
+        "metrics": {name: metric.unit for name, metric in metrics},
+        "bounded": [name for name, metric in metrics if metric.bounded],
         "reported_on": "test" if benchmark.test else "validation",
         "references": dict(benchmark.references),
         "optimum": benchmark.optimum,

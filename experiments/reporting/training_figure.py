@@ -57,7 +57,7 @@ def write(
       journal: the records of gradient flow.
       rows: the rows of metrics.jsonl.
       benchmark: the task.
-      heading: the words around the figure.
+      heading: title, labels and seeds of the figure.
     """
     found = {c: r for c in heading.labels if (r := recorded(journal, c)).curves}
     if not found:
