@@ -121,8 +121,9 @@ def test_no_two_files_import_each_other():
             if isinstance(node, ast.ImportFrom):
                 found |= {f"{node.module}.{alias.name}" for alias in node.names}
                 found.add(node.module)
-        # A package is imported with its files, and its files may not import it back.
-        graph[name] = {n for n in found if n in names and n != name}
+        # `from package import file` inside the package is an import of the file.
+        package = name.rpartition(".")[0]
+        graph[name] = {n for n in found if n in names and n not in (name, package)}
     seen, path = set(), []
 
     def visit(name):

@@ -11,9 +11,9 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config.errors import UsageError
+from experiments.config.options import flagfile
 from experiments.gradient_flow.__main__ import COMMAND
 from experiments.launch import flags
-from experiments.config.options import flagfile
 from experiments.launch.plan import make_plan
 from experiments.launch.sweeps import points
 from experiments.results.__main__ import tables

@@ -14,14 +14,14 @@ from experiments.networks.sequence import sequence_network
 from recur import flow
 
 
-T, B, V, O = 7, 3, 5, 4
+T, B, V, CLASSES = 7, 3, 5, 4
 LENGTHS = jnp.array([7, 4, 1])
 
 
 def batch_of(readout, key=0):
     ids, targets = (
         jax.random.randint(k, (T, B), 0, n)
-        for k, n in zip(jax.random.split(jax.random.key(key)), (V, O), strict=True)
+        for k, n in zip(jax.random.split(jax.random.key(key)), (V, CLASSES), strict=True)
     )
     weights = (jnp.arange(T)[:, None] < LENGTHS).astype(float)
     if readout == "last_valid":
@@ -41,7 +41,8 @@ def alone(batch, b):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("readout", ["every_step", "last_valid"])
 def test_padding_changes_neither_loss_nor_gradient(readout, layers):
-    net = sequence_network(embedding(V, 3), O, readout)(make_recurrent(recur.gru(4), layers))
+    recurrent = make_recurrent(recur.gru(4), layers)
+    net = sequence_network(embedding(V, 3), CLASSES, readout)(recurrent)
     params = net.init(jax.random.key(1))
     batch = batch_of(readout)
 
@@ -58,13 +59,13 @@ def test_padding_changes_neither_loss_nor_gradient(readout, layers):
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_a_site_has_the_gradient_of_the_whole_network(layers):
     """dL/dparams of a layer = sum over t of (ds_t/dparams)^T adjoint_t."""
-    net = sequence_network(one_hot(V), O)(make_recurrent(recur.lstm(4), layers))
+    net = sequence_network(one_hot(V), CLASSES)(make_recurrent(recur.lstm(4), layers))
     params = net.init(jax.random.key(2))
     batch = batch_of("every_step")._replace(lengths=None)
     loss = lambda params: cross_entropy(net.apply(params, batch, None, None)[0], batch)[0]
     grads = jax.grad(loss)(params)["recurrent"]
     sites = net.sites(params, batch, cross_entropy)
-    assert list(sites) == [f"layer{i + 1}" for i in range(layers)]
+    assert list(sites) == list(net.site_names) == [f"layer{i + 1}" for i in range(layers)]
     for index, site in enumerate(sites.values()):
         assert site.xs.shape[-1] == (V if index == 0 else 4)
         found = flow.contributions(site.cell, site.params, site.xs, site.loss).gradient
@@ -78,7 +79,7 @@ def test_a_site_has_the_gradient_of_the_whole_network(layers):
 
 def test_a_last_valid_readout_reads_the_last_valid_step():
     recurrent = make_recurrent(recur.rnn(4))
-    every, last = (sequence_network(one_hot(V), O, r)(recurrent) for r in
+    every, last = (sequence_network(one_hot(V), CLASSES, r)(recurrent) for r in
                    ("every_step", "last_valid"))  # fmt: skip
     params = every.init(jax.random.key(3))
     batch = batch_of("last_valid")
@@ -89,7 +90,7 @@ def test_a_last_valid_readout_reads_the_last_valid_step():
 
 
 def test_an_empty_sequence_is_read_as_zero():
-    net = sequence_network(one_hot(V), O, "last_valid")(make_recurrent(recur.rnn(4)))
+    net = sequence_network(one_hot(V), CLASSES, "last_valid")(make_recurrent(recur.rnn(4)))
     params = net.init(jax.random.key(3))
     batch = batch_of("last_valid")._replace(lengths=jnp.array([0, 4, 7]))
     logits, _ = net.apply(params, batch, None, None)
@@ -97,14 +98,14 @@ def test_an_empty_sequence_is_read_as_zero():
 
 
 def test_embeddings_are_rows_of_a_matrix_and_numbers_are_themselves():
-    net = sequence_network(embedding(V, 3), O)(make_recurrent(recur.rnn(4)))
+    net = sequence_network(embedding(V, 3), CLASSES)(make_recurrent(recur.rnn(4)))
     params = net.init(jax.random.key(4))
     assert params["embed"]["embedding"].shape == (V, 3)
     batch = batch_of("every_step")._replace(lengths=None)
     (site,) = net.sites(params, batch, cross_entropy).values()
     np.testing.assert_array_equal(site.xs, params["embed"]["embedding"][batch.inputs])
     xs = jax.random.normal(jax.random.key(5), (T, B, 2))
-    plain = sequence_network(numbers(2), O)(make_recurrent(recur.rnn(4)))
+    plain = sequence_network(numbers(2), CLASSES)(make_recurrent(recur.rnn(4)))
     sites = plain.sites(plain.init(jax.random.key(6)), batch._replace(inputs=xs), cross_entropy)
     np.testing.assert_array_equal(sites["layer1"].xs, xs)
 
@@ -112,7 +113,7 @@ def test_embeddings_are_rows_of_a_matrix_and_numbers_are_themselves():
 def test_streams_start_from_the_initial_state_where_the_batch_says_so():
     """A learned initial state has a gradient through a stream that starts."""
     cell = recur.learned_state(recur.gru(4))
-    net = sequence_network(one_hot(V), O)(make_recurrent(cell))
+    net = sequence_network(one_hot(V), CLASSES)(make_recurrent(cell))
     params = net.init(jax.random.key(7))
     batch = batch_of("every_step")._replace(lengths=None)
     _, carry = net.apply(params, batch, None, None)
@@ -131,13 +132,13 @@ def test_streams_start_from_the_initial_state_where_the_batch_says_so():
 
 
 def test_a_key_switches_noise_on():
-    net = sequence_network(one_hot(V), O)(
+    net = sequence_network(one_hot(V), CLASSES)(
         make_recurrent(recur.state_dropout(recur.gru(4), 0.5))
     )
     params = net.init(jax.random.key(8))
     batch = batch_of("every_step")
     run = lambda key: net.apply(params, batch, None, key)[0]
-    plain = sequence_network(one_hot(V), O)(make_recurrent(recur.gru(4)))
+    plain = sequence_network(one_hot(V), CLASSES)(make_recurrent(recur.gru(4)))
     inner = {**params, "recurrent": params["recurrent"]["inner"]}
     np.testing.assert_array_equal(run(None), plain.apply(inner, batch, None, None)[0])
     one, other = (run(jax.random.key(seed)) for seed in (0, 1))

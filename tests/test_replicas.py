@@ -37,7 +37,7 @@ def test_each_seed_goes_with_its_own_arguments(seeds, way):
         return {"sum": a + shared["c"] * b["b"]}, a[0]
 
     first = where.compile(add, shared, a[0], {"b": b[0]})
-    then = where.compile(lambda shared, both: both["sum"] * 2, (), {"sum": a[0]})
+    then = where.compile(lambda two, both: both["sum"] * two, 2.0, {"sum": a[0]})
     both, head = first(where.put(a), where.put({"b": b}))
     expected = a + np.float32([3, 5, 7]) * b
     np.testing.assert_allclose(where.get(both)["sum"], expected, rtol=1e-6)
@@ -103,7 +103,7 @@ def test_the_rule_says_what_it_chose():
 
 def test_an_error_of_one_seed_is_not_lost():
     way = on_cores(2)
-    program = way.compile(lambda shared, x: jnp.sin(x), (), np.float32(0))
+    program = way.compile(lambda one, x: one * jnp.sin(x), 1.0, np.float32(0))
     with pytest.raises(IndexError):
         program(way.put(np.zeros(1, np.float32)))
 

@@ -17,9 +17,9 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.runs.checkpoint import named_leaves
+from experiments.training.keys import keys_of
 from experiments.training.progress import Progress
 from experiments.training.restore import plan_of, restore
-from experiments.training.keys import keys_of
 
 
 STEPS = 6

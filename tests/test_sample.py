@@ -68,7 +68,7 @@ def test_temperature_divides_and_top_k_leaves_the_likeliest():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--prompt=hexo", "--prompt has 'x', which is not in the vocabulary of the model: use 'helo'"),
+        ("--prompt=hexo", "--prompt has 'x', which is not in the vocabulary of the model"),
         ("--temperature=0", "--temperature must be above 0, got 0.0"),
         ("--temperature=-1", "--temperature must be above 0, got -1.0"),
         ("--temperature=nan", "--temperature must be above 0, got nan"),

@@ -13,10 +13,10 @@ from experiments.config.settings import Train
 from experiments.launch.plan import make_plan
 from experiments.networks.base import Batch
 from experiments.training.devices import replicas
+from experiments.training.keys import keys_of
 from experiments.training.lag_curves import by_leaf, make_curves, table
 from experiments.training.optimizer import make_optimizer
 from experiments.training.trainer import arrays_of, make_trainer
-from experiments.training.keys import keys_of
 from recur.cells import CELLS
 from tests.learning import network_of
 

@@ -150,11 +150,21 @@ class BenchmarkSpec(NamedTuple):
 
 def generated(draw: Callable[[jax.Array, int], Batch]) -> Data:
     """Data made by a function `(key, batch_size) -> Batch`: ever new, without arrays."""
-    return Data((), lambda arrays, key, step, batch_size: draw(key, batch_size))
+
+    def draw_at(arrays, key, step, batch_size):
+        del arrays, step
+        return draw(key, batch_size)
+
+    return Data((), draw_at)
 
 
 def without_files(
     build: Callable[[Any], Benchmark],
 ) -> Callable[[Any, Path], Benchmark]:
     """The `build` of a benchmark that reads no file."""
-    return lambda config, directory: build(config)
+
+    def build_in(config, directory):
+        del directory
+        return build(config)
+
+    return build_in

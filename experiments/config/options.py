@@ -38,8 +38,8 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
     """The settings of a dataclass or factory, by name.
 
     A setting is a keyword of type bool, int, float or str (or None), a `Literal` of
-    strings, or a named initializer; other keywords keep their defaults. An untyped keyword has the
-    type of its default, and int without a default (as `hidden`).
+    strings, or a named initializer; other keywords keep their defaults. An untyped keyword
+    has the type of its default, and int without a default (as `hidden`).
     """
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     texts = explanations(inspect.getdoc(target) or "")
@@ -50,7 +50,7 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
         default = None if parameter.default is parameter.empty else parameter.default
         kind, choices = hints.get(name, int if default is None else type(default)), None
         if isinstance(kind, types.UnionType):
-            (kind,) = (each for each in typing.get_args(kind) if each is not types.NoneType)
+            (kind,) = set(typing.get_args(kind)) - {types.NoneType}
         if typing.get_origin(kind) is typing.Literal:
             kind, choices = str, typing.get_args(kind)
         elif default in INITIALIZERS.values():

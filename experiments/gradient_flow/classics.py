@@ -13,8 +13,8 @@ from experiments.gradient_flow import published
 from experiments.gradient_flow.analyses.lags import lag_curves
 from experiments.gradient_flow.figure import write_figure
 from experiments.gradient_flow.panel import HEAD, Lines, Panels, Subject, rows
-from experiments.gradient_flow.settings import Lab
 from experiments.gradient_flow.probe import probes
+from experiments.gradient_flow.settings import Lab
 from experiments.launch.plan import make_plan
 from experiments.reporting import page
 from experiments.reporting.drawing import write_csv
@@ -162,7 +162,7 @@ def _orthogonal(measured) -> Lines:
     names = {
         "lstm, each gate": "lstm, forget bias 1",
         "lstm, all gates as one": "lstm, fused orthogonal, forget bias 1",
-        "gru, each gate": "gru, update bias 0",
+        "gru, each gate": "gru, keep bias 0",
         "gru, all gates as one": "gru, fused orthogonal",
     }
     steps = np.arange(published.TO + 1)

@@ -58,7 +58,6 @@ class Probe(NamedTuple):
       arrays: its data.
       lab: settings of the analyses.
       params: parameters of the network, for each seed.
-      sites: the names of all recurrences of the network.
     """
 
     name: str
@@ -69,13 +68,12 @@ class Probe(NamedTuple):
     arrays: Any
     lab: Lab
     params: Sequence[Any]
-    sites: Sequence[str]
 
     @property
     def label(self) -> str:
         """Cell and phase, and the site where there are several."""
-        words = [self.name, self.phase, *([self.site] if len(self.sites) > 1 else [])]
-        return " ".join(words)
+        several = len(self.network.site_names) > 1
+        return " ".join([self.name, self.phase, *([self.site] if several else [])])
 
     @property
     def steps(self) -> int:
@@ -140,10 +138,9 @@ def probes(plan: Plan, lab: Lab, run: Path | None) -> Iterator[Probe]:
         network = plan.network(name)
         for phase, states in phases.items():
             params = _per_seed(states, plan.run.seeds)
-            sites = _site_names(network, plan.benchmark, arrays, params[0])
-            for site in sites:
+            for site in network.site_names:
                 yield Probe(
-                    name, phase, site, network, plan.benchmark, arrays, lab, params, sites
+                    name, phase, site, network, plan.benchmark, arrays, lab, params
                 )
 
 
@@ -167,14 +164,3 @@ def _per_seed(states: TrainState, seeds: int) -> list[Any]:
         jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), states.params)
         for i in range(seeds)
     ]
-
-
-def _site_names(network, benchmark, arrays, params) -> tuple[str, ...]:
-    names: list[str] = []
-
-    def trace():
-        sites = network.sites(params, flow_batch(benchmark, arrays, 0, 1), benchmark.loss)
-        names.extend(sites)
-
-    jax.eval_shape(trace)
-    return tuple(names)

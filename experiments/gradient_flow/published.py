@@ -53,8 +53,8 @@ ROWS = (
     Row("lstm, forget bias 1", lstm(UNITS, forget_bias=1.0), 1.0, -0.200),
     Row("lstm, forget bias 3", lstm(UNITS, forget_bias=3.0), 1.0, -0.010),
     Row("lstm, chrono 100", lstm(UNITS, chrono_steps=100), 1.0, -0.013),
-    Row("gru, update bias 0", gru(UNITS, reset_after=True), 1.0, -0.407),
-    Row("gru, update bias -1", gru(UNITS, reset_after=True, update_bias=-1.0), 1.0, -0.220),
+    Row("gru, keep bias 0", gru(UNITS, reset_after=True), 1.0, -0.407),
+    Row("gru, keep bias 1", gru(UNITS, reset_after=True, keep_bias=1.0), 1.0, -0.220),
     Row("gru, chrono 100", gru(UNITS, reset_after=True, chrono_steps=100), 1.0, -0.011),
     Row(
         "lstm, PyTorch's uniform, forget bias 1",

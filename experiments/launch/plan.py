@@ -17,7 +17,12 @@ from experiments.config.errors import UsageError, check_known
 from experiments.config.options import Value, arguments, options_of
 from experiments.config.settings import Model, RunConfig, Train
 from experiments.launch.cells import Factory, check_runs
-from experiments.launch.precedence import check_owners, check_unchanged, complete, named_in
+from experiments.launch.precedence import (
+    check_owners,
+    check_unchanged,
+    complete,
+    named_in,
+)
 from experiments.launch.resources import check_resources
 from experiments.launch.tasks import check_benchmark, load_benchmark
 from experiments.networks.base import Network

@@ -91,12 +91,13 @@ class Network(NamedTuple):
       init: `key -> params`, a pytree of float32 arrays.
       apply: `(params, batch, carry, key) -> (outputs, carry)`. The carry is the state of
         all recurrences, None for the initial one; a key switches noise on, None off.
-      sites: `(params, batch, loss) -> {name: Site}`, the recurrences in the order of the
-        data, for the sum of the loss.
+      sites: `(params, batch, loss) -> {name: Site}`, for the sum of the loss.
+      site_names: the names of the recurrences, in the order of the data.
       decode: `(params, prompt [P, B] ids, key, Decoding) -> Decoded`, or None.
     """
 
     init: Callable[[jax.Array], Any]
     apply: Callable[[Any, Batch, Any, jax.Array | None], tuple[Any, Any]]
     sites: Callable[[Any, Batch, Loss], Mapping[str, Site]]
+    site_names: tuple[str, ...]
     decode: Callable[[Any, jax.Array, jax.Array, Decoding], Decoded] | None = None

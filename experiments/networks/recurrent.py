@@ -52,6 +52,11 @@ class Recurrent(NamedTuple):
         first, *others = self.cells
         return recur.stack(self.cells) if others else recur.one_way(first)
 
+    @property
+    def site_names(self) -> tuple[str, ...]:
+        """`layer1` reads the input, the last layer is read out."""
+        return tuple(f"layer{index + 1}" for index in range(len(self.cells)))
+
     def init(self, key: jax.Array, input_size: int) -> Params:
         """Parameters of one cell, or a tuple with an entry for each layer."""
         return self.layer.init(key, input_size)
@@ -77,7 +82,7 @@ class Recurrent(NamedTuple):
         lengths: jax.Array | None,
         loss: Callable[[jax.Array], jax.Array],
     ) -> Mapping[str, Site]:
-        """A `Site` for each layer: `layer1` reads the input, the last one is read out.
+        """A `Site` for each layer, by its name.
 
         Args:
           params: parameters as `cast` returns them.
@@ -88,12 +93,11 @@ class Recurrent(NamedTuple):
         layers = [params] if len(self.cells) == 1 else list(params)
         valid = None if lengths is None else jnp.arange(len(xs))[:, None] < lengths
         found = {}
-        for index, cell in enumerate(self.cells):
+        for index, (name, cell) in enumerate(zip(self.site_names, self.cells, strict=True)):
             above = list(zip(self.cells, layers, strict=True))[index + 1 :]
             loss_of = _through_layers(above, lengths, valid, loss)
             site_cell, site_xs = (cell, xs) if valid is None else (masked(cell), (xs, valid))
-            site = Site(site_cell, layers[index], site_xs, loss_of, lengths)
-            found[f"layer{index + 1}"] = site
+            found[name] = Site(site_cell, layers[index], site_xs, loss_of, lengths)
             if above:
                 _, xs = recur.unroll(cell, layers[index], xs, lengths=lengths)
         return found

@@ -2,6 +2,7 @@
 """The network of every task with one recurrence: inputs -> layers -> linear readout."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -53,7 +54,8 @@ def sequence_network(
         def decode(params, prompt, key, config):
             return generate(lambda *given: apply(params, *given), prompt, key, config)
 
-        return Network(init, apply, sites, decode if generates else None)
+        writes = decode if generates else None
+        return Network(init, apply, sites, recurrent.site_names, writes)
 
     return make
 
@@ -91,11 +93,10 @@ class SequenceModel(nnx.Module):
     ) -> tuple[jax.Array, Any]:
         """`(logits, carry)`; the logits are float32, so that the loss is."""
         params, xs = self.params(key), self.inputs(batch)
-        if batch.first is not None and carry is not None:
+        first = batch.first
+        if first is not None and carry is not None:
             initial, _ = self.layers.layer.apply(params, xs[:0])
-            carry = jax.tree.map(
-                lambda new, old: jnp.where(batch.first, new, old), initial, carry
-            )
+            carry = jax.tree.map(partial(jnp.where, first), initial, carry)
         carry, ys = self.layers.layer.apply(params, xs, carry, lengths=batch.lengths)
         return self.logits(ys, batch), carry
 
@@ -124,7 +125,8 @@ class SequenceModel(nnx.Module):
     def logits(self, ys: jax.Array, batch: Batch) -> jax.Array:
         """`[T, B, H] -> [T, B, O]`, or `[B, O]` at the last valid step."""
         if self.last_valid:
-            ys = ys[-1] if batch.lengths is None else _at(ys, batch.lengths - 1)
+            lengths = batch.lengths
+            ys = ys[-1] if lengths is None else _at(ys, lengths - 1)
         return self.readout(ys).astype(jnp.float32)
 
 

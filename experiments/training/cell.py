@@ -2,13 +2,12 @@
 """Train one cell with all its seeds, and measure its gradient flow before and after."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
 
 from experiments.launch.plan import Plan
-from experiments.networks.recurrent import make_recurrent
 from experiments.runs.checkpoint import Checkpoints
 from experiments.runs.directory import Run
 from experiments.runs.names import CHECKPOINTS
@@ -16,6 +15,7 @@ from experiments.training.callbacks import Callback
 from experiments.training.cell_result import CellResult
 from experiments.training.flow_recorder import flow_recorder
 from experiments.training.interrupts import Interrupted
+from experiments.training.lag_curves import in_order
 from experiments.training.loop import Diverged, Loop, fit
 from experiments.training.programs import Programs, compile_programs
 from experiments.training.progress import Progress
@@ -42,15 +42,14 @@ def train_cell(
     if signum := signalled():
         raise Interrupted(signum)
     progress.begin(name)
-    model, count = plan.model, plan.run.seeds
-    network = plan.benchmark.network(
-        make_recurrent(plan.cells[name], model.layers, model.precision)
-    )
+    network, count = plan.network(name), plan.run.seeds
     with COMPILING:
         programs = compile_programs(network, plan.benchmark, plan.train, count)
     where = programs.replicas
     seeds = where.put(np.arange(count, dtype=np.int32))
-    flow = {"init": where.get(programs.flow(programs.first, seeds))}
+    sites = network.site_names
+    curves_of = lambda states: in_order(where.get(programs.flow(states, seeds)), sites)
+    flow = {"init": curves_of(programs.first)}
     checkpoints = Checkpoints(directory.path / CHECKPOINTS / name)
     loop = Loop(
         cell=name,
@@ -60,14 +59,14 @@ def train_cell(
         train=plan.train,
         journal=directory.journal,
         checkpoints=checkpoints,
-        callbacks=list(_callbacks(name, plan, directory, programs, seeds)),
+        callbacks=list(_callbacks(name, plan, directory, programs, seeds, sites)),
         progress=progress,
         signalled=signalled,
     )
     fitted, failure, test, curves = None, None, None, {}
     try:
         fitted = fit(loop, programs.first, seeds)
-        flow["trained"] = where.get(programs.flow(fitted.states, seeds))
+        flow["trained"] = curves_of(fitted.states)
         if programs.test is not None:
             test = where.get(programs.test(fitted.states, seeds))
         if programs.curves is not None:
@@ -84,14 +83,19 @@ def train_cell(
 
 
 def _callbacks(
-    name: str, plan: Plan, directory: Run, programs: Programs, seeds: jax.Array
+    name: str,
+    plan: Plan,
+    directory: Run,
+    programs: Programs,
+    seeds: jax.Array,
+    sites: Sequence[str],
 ) -> Iterator[Callback]:
     get, flow, gates = programs.replicas.get, programs.flow, programs.gates
     if gates is not None:
 
         def measure(states):
-            found = {"log10_norm": flow(states, seeds), **gates(states, seeds)}
-            return get(found)
+            found = get({"log10_norm": flow(states, seeds), **gates(states, seeds)})
+            return {quantity: in_order(named, sites) for quantity, named in found.items()}
 
         yield flow_recorder(name, plan.train.flow_every, measure, directory.flow)
     if programs.text is not None:

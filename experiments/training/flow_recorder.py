@@ -61,7 +61,7 @@ def recorded(
       journal: where the rows are.
       cell: name of the cell.
       quantity: the quantity.
-      null: the number that null stands for: JSON has none for log 0.
+      null: the number that null stands for; JSON has none for log 0 and infinity.
     """
     rows = [row for row in journal.read() if row["cell"] == cell and quantity in row]
     seeds = sorted({row["seed"] for row in rows})
@@ -70,11 +70,10 @@ def recorded(
     whole = [step for step in steps if all((seed, step) in found for seed in seeds)]
     names = rows[0][quantity] if rows else ()
     curves = {
-        name: np.array([[found[s, t][name] for t in whole] for s in seeds], float)
+        name: np.array([[_floats(found[s, t][name], null) for t in whole] for s in seeds])
         for name in names
     }
-    filled = {name: np.where(np.isnan(c), null, c) for name, c in curves.items()}
-    return Recorded(np.array(whole), filled)
+    return Recorded(np.array(whole), curves)
 
 
 def _rows(cell: str, step: int, measured: Measured) -> Iterator[Row]:
@@ -88,7 +87,15 @@ def _rows(cell: str, step: int, measured: Measured) -> Iterator[Row]:
 
 
 def _numbers(values: np.ndarray) -> Any:
-    """Numbers for JSON, to six digits; null where not finite."""
+    """Numbers for JSON, to six digits; null where infinite, "nan" where there is none."""
     if values.ndim:
         return [_numbers(value) for value in values]
+    if np.isnan(values):
+        return "nan"
     return round(float(values), 6) if np.isfinite(values) else None
+
+
+def _floats(values: Any, null: float) -> Any:
+    if isinstance(values, list):
+        return [_floats(value, null) for value in values]
+    return null if values is None else float(values)

@@ -2,7 +2,6 @@
 """Statistics of the gates of a network on a benchmark, recorded while training."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp

@@ -2,7 +2,7 @@
 """Lag curves of a network on a benchmark: gradient norm against distance in time."""
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -99,9 +99,23 @@ def labelled(sites: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def outputs_of(names: Mapping[str, Any]) -> list[str]:
-    """The names of the outputs h, one for each site, in the order of the data."""
-    return [name for name in names if name.rpartition(".")[2] == "h"]
+def in_order(named: Mapping[str, Any], sites: Sequence[str]) -> dict[str, Any]:
+    """Sort labelled values by site, h of a site first; `jax.jit` sorts them by name."""
+
+    def order(name):
+        site, _, leaf = name.partition(".")
+        index, rest = (sites.index(site), leaf) if site in sites else (0, name)
+        return index, rest != "h", rest
+
+    return {name: named[name] for name in sorted(named, key=order)}
+
+
+def outputs_of(names: Iterable[str]) -> list[str]:
+    """The names of the outputs h, one for each site."""
+    names = list(names)
+    if "h" in names:
+        return ["h"]
+    return [name for name in names if name.endswith(".h") and name.count(".") == 1]
 
 
 def names_of(curves: Curves) -> list[str]:

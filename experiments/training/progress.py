@@ -2,8 +2,8 @@
 """Progress of a run: bars on a terminal, plain lines in a log."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
 import rich.console
 import rich.progress
 import rich.table
@@ -49,7 +49,7 @@ class Progress:
         self.bars.start_task(self.tasks[cell])
         self._status(cell, 0, "compiling")
 
-    def update(self, cell: str, step: int, evaluation: Mapping[str, np.ndarray]) -> None:
+    def update(self, cell: str, step: int, evaluation: Mapping[str, Any]) -> None:
         """Show the step that a cell has reached, with its evaluation."""
         means = {name: values.mean() for name, values in evaluation.items()}
         status = "  ".join(f"{name} {value:.4g}" for name, value in means.items())

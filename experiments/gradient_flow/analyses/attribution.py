@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs that each prediction depends on."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ def attribution(probe: Probe) -> Panels:
         inputs, *flags = site.xs if isinstance(site.xs, tuple) else (site.xs,)
 
         def predict(one):
-            xs = (one[:, None], *flags) if flags else one[:, None]
+            xs: Any = (one[:, None], *flags) if flags else one[:, None]
             states = trajectory(site.cell, site.params, xs).states
             weights = one_term_each(batch)
             loss = lambda w: probe.site_of(params, batch._replace(weights=w)).loss(states)
