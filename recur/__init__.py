@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""recur: recurrent cells as pure functions, and how gradient travels through them."""
+"""Recurrent cells as pure functions, and the gradient that flows back through them."""
 
 from recur import cudnn, engines, flow, initializers, interop
 from recur.affine import AffineParams, affine_init, affine_project

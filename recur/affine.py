@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All gates of a cell as one affine map of the last state and the input."""
+"""All gates of a cell as one affine map of the previous state and the input."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from recur.initializers import Initializer, lecun, orthogonal
 
 
 class AffineParams(NamedTuple):
-    """W_h h + W_x x + b, a block of H columns for each of k gates.
+    """Weights of W_h h + W_x x + b, with a block of H columns for each of k gates.
 
     Attributes:
-      w_h: `[H, kH]` from the last state.
+      w_h: `[H, kH]` from the previous state.
       w_x: `[I, kH]` from the input.
       b: `[kH]`, or None without bias.
     """
@@ -32,11 +32,11 @@ def affine_init(
     recurrent_init: Initializer = orthogonal,
     input_init: Initializer = lecun,
 ) -> Callable[[jax.Array, int], AffineParams]:
-    """The `init` of a cell with `AffineParams`.
+    """Make the `init` of a cell with `AffineParams`.
 
     Args:
       hidden: H [units].
-      gate_biases: what b is at the start in each of the k blocks.
+      gate_biases: the initial value of b in each of the k blocks.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -55,14 +55,18 @@ def affine_init(
 
 
 def block_biases(hidden: int, gate_biases: Sequence[float]) -> jax.Array:
-    """`[kH]`, each of the k values repeated H times."""
+    """Repeat each of k values H times: `[kH]`."""
     return jnp.repeat(jnp.array(gate_biases, float), hidden)
 
 
 def affine_project(name: str) -> Callable[[Params, jax.Array], jax.Array]:
-    """The `project` of a cell with parameters `w_x [I, kH]` and `b [kH]` or None.
+    """Make a `project`: u_t = W_x x_t + b, from parameters `w_x [I, kH]` and `b [kH]`.
 
-    u_t = W_x x_t + b. It raises a ValueError where `xs` is not `[T, *B, I]`.
+    The `b` of the parameters may be None. `project` raises a ValueError if `xs` is not
+    `[T, *B, I]`.
+
+    Args:
+      name: of the cell, for the error message.
     """
 
     def project(params, xs):
@@ -73,7 +77,7 @@ def affine_project(name: str) -> Callable[[Params, jax.Array], jax.Array]:
 
 
 def input_product(name: str, w_x: jax.Array, xs: jax.Array) -> jax.Array:
-    """W_x x_t for every step.
+    """Compute W_x x_t for every step, `[T, *B, kH]`.
 
     Raises:
       ValueError: `xs` is not `[T, *B, I]`.
@@ -81,16 +85,16 @@ def input_product(name: str, w_x: jax.Array, xs: jax.Array) -> jax.Array:
     width = w_x.shape[0]
     if xs.ndim < 2 or xs.shape[-1] != width:
         raise ValueError(
-            f"{name}: xs must be [T, *B, {width}], time first and as wide as the "
-            f"w_x {w_x.shape} of params; got {xs.shape}"
+            f"{name}: xs must be [T, *B, {width}], time first, to fit w_x {w_x.shape} in "
+            f"params; got {xs.shape}"
         )
-    # One axis for time and batch: the gradient of a product over two is three times
-    # slower on a CPU.
+    # Time and batch on one axis: the gradient of a product that sums over two axes takes
+    # three times as long on a CPU.
     return (xs.reshape(-1, width) @ w_x).reshape(*xs.shape[:-1], w_x.shape[1])
 
 
 def standardize(x: jax.Array) -> jax.Array:
-    """(x - mean) / sqrt(variance + 1e-5) over the last axis, layer normalisation."""
+    """Layer normalisation: (x - mean) / sqrt(variance + 1e-5) over the last axis."""
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = jnp.square(centred).mean(axis=-1, keepdims=True)
     return centred * jax.lax.rsqrt(variance + 1e-5)

@@ -25,23 +25,23 @@ State: TypeAlias = Any
 """Any pytree of arrays `[*B, ...]`."""
 
 Inputs: TypeAlias = Any
-"""What `project` makes of the input: any pytree of arrays `[T, *B, ...]`."""
+"""The output of `project`: any pytree of arrays `[T, *B, ...]`."""
 
 
 class Cell(NamedTuple):
     """A recurrent cell: s_t, y_t = step(params, s_{t-1}, project(params, x)_t).
 
-    By convention the output y_t is the first leaf of the new state, called h. All
-    that turns h into a prediction is the readout, and belongs to the model. A cell
-    treats the elements of its batch one by one: batching is `vmap`.
+    By convention the output y_t is the first leaf of the new state, called h. The
+    readout, from h to a prediction, belongs to the model. A cell treats the elements of
+    its batch independently, as `vmap` over one element would.
 
     Attributes:
       init: `(key, input_size) -> params`.
       initial_state: `(params, batch_shape) -> state`, in the dtype of the parameters.
-      project: `(params, xs [T, *B, I]) -> us`, all that does not see the state, for
-        all steps at once.
-      step: `(params, state, u) -> (state, y [*B, H])`, one time step, in the order
-        of `jax.lax.scan`.
+      project: `(params, xs [T, *B, I]) -> us`, the computation that does not depend on
+        the state, for all time steps in parallel.
+      step: `(params, state, u) -> (state, y [*B, H])`, one time step, with arguments and
+        results in the order of `jax.lax.scan`.
     """
 
     init: Callable[[jax.Array, int], Params]
@@ -57,7 +57,10 @@ def factory(build: Callable[P, Cell]) -> Callable[P, Cell]:
     """Make a cell factory return the same `Cell` for the same arguments.
 
     `lstm(4) is lstm(hidden=4)`, so a cell can be a static argument of `jax.jit`
-    without being traced again. Arguments must be hashable.
+    without causing another trace.
+
+    Args:
+      build: the factory; its arguments must be hashable.
     """
     signature = inspect.signature(build)
     cells: dict[tuple[tuple[str, Any], ...], Cell] = {}
@@ -75,10 +78,10 @@ def factory(build: Callable[P, Cell]) -> Callable[P, Cell]:
 
 
 def check_hidden(name: str, hidden: int) -> None:
-    """Refuse a width that no cell can have.
+    """Check the number of hidden units.
 
     Raises:
-      ValueError: `hidden` is not a whole number of at least 1.
+      ValueError: `hidden` is not an integer of at least 1.
     """
     if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
         raise ValueError(f"{name}: hidden must be an integer >= 1, got {hidden!r}")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NVIDIA's LSTM as an engine: the whole loop is one kernel.
+"""The LSTM of cuDNN as an engine: one kernel for the whole loop.
 
     state, ys = recur.unroll(recur.lstm(128), params, xs, engine=recur.cudnn.engine)
 
-For float32 on an NVIDIA GPU, one batch axis, neither lengths nor resets. It has a reverse
-pass; forward mode and vmap it has not, and JAX says so when asked.
+For `recur.lstm` in float32 on an NVIDIA GPU, with one batch axis, without lengths or
+resets. It supports reverse-mode derivatives. JAX raises an error on forward mode and vmap.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from recur.engine import Engine
 
 
 def pack(params: LSTMParams) -> jax.Array:
-    """All weights as cuDNN lays them out: W_x, W_h and two biases, blocks i, f, g, o."""
+    """Concatenate the weights as cuDNN does: W_x, W_h, two biases, blocks i, f, g, o."""
     w_h, w_x, b = params
     none = jnp.zeros(w_h.shape[1], w_h.dtype)
     return jnp.concatenate([w_x.T.ravel(), w_h.T.ravel(), none if b is None else b, none])
@@ -28,11 +28,12 @@ def pack(params: LSTMParams) -> jax.Array:
 def run(
     cell: Cell, params: Params, state: State, xs: Any, *, reverse: bool
 ) -> tuple[State, jax.Array]:
-    """As `recur.engine.Run` has it.
+    """Run an LSTM, as `recur.engine.Run`.
 
     Raises:
-      TypeError: the cell is not an LSTM, or is given lengths or resets, or not float32.
-      ValueError: the batch has not one axis, there is no time step, or no NVIDIA GPU.
+      TypeError: the cell is not an LSTM, lengths or resets are given, or an array is not
+        float32.
+      ValueError: `xs` is not `[T, B, I]` with T >= 1, or there is no NVIDIA GPU.
     """
     _check(cell, params, state, xs)
     steps, batch, features = xs.shape
@@ -59,24 +60,24 @@ engine = Engine(run)
 
 
 def _check(cell, params, state, xs):
-    """Refuse what would be computed wrongly, or not at all."""
+    """Check that cuDNN computes this cell on these arrays."""
     if not isinstance(xs, jax.Array):
-        raise TypeError("cudnn: takes neither lengths nor resets; use engine='auto'")
+        raise TypeError("cudnn: does not support lengths or resets; use engine='auto'")
     if xs.ndim != 3 or not len(xs):
-        raise ValueError(f"cudnn: xs must be [T, B, I] with a time step, got {xs.shape}")
+        raise ValueError(f"cudnn: xs must be [T, B, I] with T >= 1, got {xs.shape}")
     if {leaf.dtype for leaf in jax.tree.leaves((params, state, xs))} != {jnp.dtype("float32")}:
-        raise TypeError("cudnn: everything must be float32; use engine='auto'")
+        raise TypeError("cudnn: all arrays must be float32; use engine='auto'")
     if not isinstance(params, LSTMParams) or not _is_lstm(cell, params, state, xs):
-        raise TypeError("cudnn: only recur.lstm can be computed; use engine='auto'")
+        raise TypeError("cudnn: the cell must be recur.lstm; use engine='auto'")
     if jax.default_backend() != "gpu":
         raise ValueError(
-            f"cudnn: needs an NVIDIA GPU, and JAX computes on {jax.default_backend()} here; "
+            f"cudnn: needs an NVIDIA GPU, but the backend of JAX is {jax.default_backend()}; "
             f"use engine='auto'"
         )
 
 
 def _is_lstm(cell, params, state, xs):
-    """Whether its step and its projection are those of an LSTM, operation by operation."""
+    """Whether step and projection have the same jaxprs as those of an LSTM."""
     model = lstm(params.w_h.shape[0])
     written = [
         str(jax.make_jaxpr(which.step)(params, state, which.project(params, xs)[0]))

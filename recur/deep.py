@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cells on top of each other as one cell, so that all that a cell has, depth has too."""
+"""A stack of cells as one cell, for the analyses of gradient flow through depth."""
 
 from collections.abc import Sequence
 
@@ -12,26 +12,27 @@ from recur.cell import Cell, factory
 def deep(cells: Sequence[Cell]) -> Cell:
     """s_t^l, y_t^l = step_l(s_{t-1}^l, project_l(y_t^{l-1})), with y_t^0 = x_t.
 
-    Values are those of `recur.stack`, which runs layer by layer and is a `Layer`; this is
-    a `Cell`, with adjoints, paths, Jacobians and exponents of the whole stack.
+    The values are those of `recur.stack`, which makes a `Layer` and runs layer by layer.
+    This is a `Cell`: adjoints, paths, Jacobians and Lyapunov exponents of the whole stack
+    can be computed.
 
-    The state is what goes on to the next step, so the adjoint of a lower layer is of what it
-    keeps, not of what it hands up within the step; `recur.flow.stack_parts` has both.
+    The adjoint of a lower layer covers the route through its state to the next step, not
+    the route upwards within the step; `recur.flow.stack_parts` covers both.
 
-    Parameters are a tuple, the layer nearest to the input first. The state is a tuple,
-    the last layer first, since the output of a cell is the first leaf of its state.
+    Parameters are a tuple from the input upwards. The state is a tuple from the top
+    downwards, because the output of a cell must be the first leaf of its state.
 
     Args:
-      cells: the one nearest to the input first.
+      cells: from the input upwards.
 
     Raises:
-      ValueError: no cell.
+      ValueError: `cells` is empty.
 
     Paper: El Hihi & Bengio, "Hierarchical recurrent neural networks for long-term
     dependencies", 1995.
     """
     if not cells:
-        raise ValueError("deep: at least one cell, got none")
+        raise ValueError("deep: needs at least one cell, got none")
     return cells[0] if len(cells) == 1 else _deep(tuple(cells))
 
 
@@ -55,15 +56,15 @@ def _deep(cells: tuple[Cell, ...]) -> Cell:
         first, y = cells[0].step(params[0], state[-1], u)
         states = [first]
         for cell, weights, before in zip(cells[1:], params[1:], state[-2::-1], strict=True):
-            after, y = cell.step(weights, before, _at_once(cell, weights, y))
+            after, y = cell.step(weights, before, _project_one(cell, weights, y))
             states.append(after)
         return tuple(states[::-1]), y
 
     return Cell(init, initial_state, project, step)
 
 
-def _at_once(cell, params, y):
-    """What a cell makes of the input of one step, `[*B, I]`."""
+def _project_one(cell, params, y):
+    """Project the input of one time step, `[*B, I]`."""
     us = cell.project(params, y[None])
     return jax.tree.map(lambda leaf: leaf[0], us)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `Engine` contract: a way to run the loop over time that knows the cell."""
+"""The `Engine` contract: how to run the loop over time, given the cell."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -9,9 +9,10 @@ from recur.cell import Cell, Params, State
 
 
 class Run(Protocol):
-    """What an engine does: project every step and run the loop.
+    """The function of an engine: project all inputs and run the loop.
 
-    `xs` is what the `project` of the cell takes, which for a wrapped cell is a tuple.
+    `xs` is the input of `cell.project`: `[T, *B, I]`, or a tuple with flags for a cell
+    that is wrapped by `masked` or `resettable`.
     """
 
     def __call__(
@@ -21,10 +22,10 @@ class Run(Protocol):
 
 
 class Engine(NamedTuple):
-    """A way to run the loop that knows the cell, where `jax.lax.scan` knows its step.
+    """A loop over time. It is given the cell, where `jax.lax.scan` is given a step only.
 
     Attributes:
-      run: equal to the plain scan in values and in gradients.
+      run: a `Run` with the values and gradients of the plain scan.
     """
 
     run: Run

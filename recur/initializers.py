@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Initial weights and gate biases, each drawn gate block by gate block.
+"""Initial weights and gate biases.
 
 A weight initializer is `(key, (rows, hidden), blocks) -> [rows, blocks * hidden]`. How
-a fused matrix is drawn decides how gradient travels: one orthogonal matrix over the
-whole `[H, 4H]` axis leaves each `[H, H]` block with a spectral radius near 0.5, one
-orthogonal matrix for each block leaves it at 1. All but `fused_orthogonal` draw each
-block on its own.
+a fused matrix is drawn sets the gradient flow of an untrained network: of one orthogonal
+matrix over the whole `[H, 4H]` axis each `[H, H]` block has a spectral radius near 0.5,
+of one orthogonal matrix for each block it is 1. All but `fused_orthogonal` draw each
+block separately.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ Initializer: TypeAlias = Callable[[jax.Array, tuple[int, int], int], jax.Array]
 
 def _blockwise(draw: Callable[[jax.Array, tuple[int, int]], jax.Array]) -> Initializer:
     def initialize(key, shape, blocks):
-        # Not vmap: of several matrices at once jaxlib's QR waits, in a thread of the pool
-        # that computes, for others of the pool, and while these are busy for ever.
+        # Not vmap: jaxlib's QR of several matrices runs on a thread of the compute pool
+        # and waits for other threads of it, forever if all of them are busy.
         drawn = jax.lax.map(lambda key: draw(key, shape), jax.random.split(key, blocks))
         return drawn.swapaxes(0, 1).reshape(shape[0], -1)
 
@@ -62,7 +62,7 @@ def fused_orthogonal(key: jax.Array, shape: tuple[int, int], blocks: int) -> jax
     """One orthogonal matrix over the fused axis, as Keras and flax.nnx draw it.
 
     The blocks are not orthogonal: for k blocks the root mean square of their singular
-    values is 1/sqrt(k). Here to reproduce those libraries, not to recommend.
+    values is 1/sqrt(k). For reproducing those libraries; `orthogonal` is the better choice.
     """
     rows, hidden = shape
     return jax.nn.initializers.orthogonal()(key, (rows, blocks * hidden))
@@ -80,18 +80,18 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def chrono(key: jax.Array, hidden: int, longest: int) -> jax.Array:
-    """Gate biases for memories of 2 to `longest` steps, uniformly: b = ln U[1, T - 1].
+    """Draw gate biases for time constants of 2 to `longest` steps: b = ln U[1, T - 1].
 
-    A gate that keeps with sigma(b) = u / (1 + u) has the time constant
-    1 / (1 - sigma(b)) = 1 + u, uniform on [2, T].
+    A gate that keeps the share sigma(b) = u / (1 + u) of its state has the time constant
+    1 / (1 - sigma(b)) = 1 + u [steps], uniform on [2, T].
 
     Args:
       key: a PRNG key.
       hidden: H, the number of units.
-      longest: T, the longest memory, in steps.
+      longest: T, the longest time constant [steps].
 
     Returns:
-      `[H]` biases of the gate that keeps; the gate that writes takes the negative.
+      `[H]` biases of the gate that keeps; use the negative for a gate that writes.
 
     Raises:
       ValueError: `longest` is below 2.
@@ -104,10 +104,10 @@ def chrono(key: jax.Array, hidden: int, longest: int) -> jax.Array:
 
 
 def check_chrono(name: str, chrono_steps: int, bias: bool) -> None:
-    """Refuse a chrono initialisation that has no law, or no bias to set.
+    """Check the options of a chrono initialisation.
 
     Raises:
-      ValueError: `chrono_steps` is neither 0, for off, nor at least 2; or bias is off.
+      ValueError: `chrono_steps` is neither 0 (off) nor at least 2, or `bias` is False.
     """
     if chrono_steps and (chrono_steps < 2 or not bias):
         raise ValueError(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth and direction: layers made of cells, and of layers.
+"""Stacks of cells, and cells that run in both directions.
 
-A cell runs forward in time; a `Layer` says how a whole sequence is run. Layers nest: a
-stack of bidirectional layers is a layer.
+A cell computes one time step; a `Layer` processes a whole sequence. Layers nest: a stack
+of bidirectional layers is a layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from recur.unroll import unroll
 
 
 class Layer(NamedTuple):
-    """A map from sequences to sequences with state.
+    """A map from sequences to sequences, with state.
 
     Attributes:
       init: `(key, input_size) -> params`.
@@ -29,15 +29,15 @@ class Layer(NamedTuple):
 
 
 Part: TypeAlias = Cell | Layer
-"""What layers are made of; a bare cell runs forward."""
+"""Part of a stack. A cell runs forward in time."""
 
 
 def one_way(cell: Cell, *, reverse: bool = False) -> Layer:
-    """A cell run in one direction.
+    """Make a layer of one cell, run in one direction.
 
     Args:
       cell: the cell.
-      reverse: from the last valid step to the first.
+      reverse: run from the last valid step to the first.
     """
 
     def apply(params, xs, state=None, *, lengths=None, resets=None, engine="auto"):
@@ -56,7 +56,7 @@ def one_way(cell: Cell, *, reverse: bool = False) -> Layer:
 
 
 def bidirectional(forward: Cell, backward: Cell) -> Layer:
-    """y_t = [forward_t, backward_t], one cell in each direction over the same inputs.
+    """y_t = [forward_t, backward_t], two cells over the same inputs.
 
     Over a right-padded batch the backward cell starts at the last valid step of each
     sequence. Parameters and states are pairs `(forward, backward)`.
@@ -67,16 +67,17 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
 
     Paper: Schuster & Paliwal, "Bidirectional recurrent neural networks", 1997.
     """
-    ways = one_way(forward), one_way(backward, reverse=True)
+    directions = one_way(forward), one_way(backward, reverse=True)
 
     def init(key, input_size):
         keys = jax.random.split(key)
-        return tuple(way.init(k, input_size) for way, k in zip(ways, keys, strict=True))
+        pairs = zip(directions, keys, strict=True)
+        return tuple(layer.init(k, input_size) for layer, k in pairs)
 
     def apply(params, xs, state=None, *, lengths=None, resets=None, engine="auto"):
         states, outputs = [], []
-        for way, p, s in _parts("bidirectional", ways, params, state):
-            s, ys = way.apply(p, xs, s, lengths=lengths, resets=resets, engine=engine)
+        for layer, p, s in _parts("bidirectional", directions, params, state):
+            s, ys = layer.apply(p, xs, s, lengths=lengths, resets=resets, engine=engine)
             states.append(s)
             outputs.append(ys)
         return tuple(states), jnp.concatenate(outputs, axis=-1)
@@ -85,23 +86,23 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
 
 
 def stack(parts: Sequence[Part], *, residual: bool = False) -> Layer:
-    """Each layer reads the outputs of the one below: ys_l = layer_l(ys_{l-1}).
+    """Stack layers: ys_l = layer_l(ys_{l-1}), with ys_0 = xs.
 
     With `residual`, ys_l = ys_{l-1} + layer_l(ys_{l-1}) in every layer but the first,
-    which may change the width. Parameters and states are tuples, one entry a layer.
+    which may change the width. Parameters and states are tuples with one entry a layer.
 
     Args:
-      parts: cells or layers, the one nearest to the input first.
-      residual: add its input to the output of every layer but the first.
+      parts: cells or layers, from the input upwards.
+      residual: add the input of every layer but the first to its output.
 
     Raises:
-      ValueError: no layer; or, with `residual`, layers of different widths.
+      ValueError: `parts` is empty; or, with `residual`, widths differ.
 
     Paper: El Hihi & Bengio, "Hierarchical recurrent neural networks for long-term
     dependencies", 1995.
     """
     if not parts:
-        raise ValueError("stack: at least one cell or layer, got none")
+        raise ValueError("stack: needs at least one cell or layer, got none")
     layers = tuple(one_way(p) if isinstance(p, Cell) else p for p in parts)
 
     def init(key, input_size):
@@ -128,18 +129,18 @@ def stack(parts: Sequence[Part], *, residual: bool = False) -> Layer:
 
 
 def width(layer: Layer, params: Params, input_size: int) -> int:
-    """O, the width of a layer's output, found without computing it."""
+    """Find O, the width of a layer's output, from shapes alone."""
     xs = jax.ShapeDtypeStruct((1, input_size), jax.tree.leaves(params)[0].dtype)
     return jax.eval_shape(lambda xs: layer.apply(params, xs)[1], xs).shape[-1]
 
 
 def _parts(name, layers, params, state):
-    """Each layer with its parameters and its state, or None."""
+    """Pair each layer with its parameters and its state, or None."""
     state = (None,) * len(layers) if state is None else state
     for what, given in (("params", params), ("state", state)):
         if not isinstance(given, tuple | list) or len(given) != len(layers):
             raise TypeError(
-                f"{name}: {what} must be a tuple of {len(layers)}, one entry a part, as "
+                f"{name}: {what} must be a tuple of {len(layers)}, one entry a layer, as "
                 f"init and apply return it; got {type(given).__name__}"
                 + (f" of {len(given)}" if hasattr(given, "__len__") else "")
             )
@@ -149,6 +150,6 @@ def _parts(name, layers, params, state):
 def _check_widths(depth, below, above):
     if below != above:
         raise ValueError(
-            f"stack: residual layer {depth} is {above} wide on a layer of {below}; both "
-            f"must be as wide"
+            f"stack: residual layer {depth} has width {above} and its input {below}; they "
+            f"must be equal"
         )

@@ -16,13 +16,12 @@ from recur.wrappers import with_key
 class RNN(linen.Module):
     """`(xs [T, *B, I], state=None) -> (state, ys [T, *B, O])`.
 
-    Time is the leading axis and the state goes in and comes out, as in `recur.unroll`.
-    The collection `params` holds the leaves of the parameters in nested dictionaries
-    under their own names. Noise needs the stream `dropout` and
-    `deterministic=False`.
+    Time is the leading axis, and the state is an argument and a result, as in
+    `recur.unroll`. The collection `params` holds the leaves of the parameters by name, in
+    nested dictionaries. Noise needs `deterministic=False` and the RNG stream `dropout`.
 
     Attributes:
-      part: a cell, run forward, or a layer.
+      part: a cell, which runs forward, or a layer.
       engine: how to run the loop, as in `recur.unroll`.
     """
 
@@ -43,10 +42,10 @@ class RNN(linen.Module):
 
         Args:
           xs: `[T, *B, I]` inputs.
-          state: the state before the first step, or None for the initial one.
+          state: the state before the first step; `initial_state` if None.
           lengths: as in `recur.unroll`.
           resets: as in `recur.unroll`.
-          deterministic: whether noise is off.
+          deterministic: switch noise off.
 
         Raises:
           ValueError, TypeError: as `recur.unroll`.
@@ -68,13 +67,13 @@ class RNN(linen.Module):
 
 
 def _names(params):
-    """The path of each leaf, and the structure."""
+    """Find the name of each leaf, and the tree structure."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(params)
     names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
     return names, structure
 
 
 def _nested(names, params):
-    """Parameters in nested dictionaries."""
+    """Arrange parameters in nested dictionaries."""
     flat = dict(zip(names, jax.tree.leaves(params), strict=True))
     return traverse_util.unflatten_dict(flat, sep="/")

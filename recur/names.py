@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for values inside a step, by which gradient flow tells its paths and gates apart.
+"""Names for values inside a step, which label paths and gates in `recur.flow`.
 
-A name changes no number, and XLA never sees it. A cell without names has every analysis
-too; its paths are then those through its weights.
+A name changes no number and leaves no trace in compiled code. In a cell without names,
+paths are labelled by the weights that they pass through.
 """
 
 import jax
@@ -11,12 +11,17 @@ from jax.ad_checkpoint import checkpoint_name
 
 
 def named(value: jax.Array, name: str) -> jax.Array:
-    """The value itself, under a name: for a gate, what goes into its sigmoid."""
+    """Return a value under a name. For a gate, name the input of its sigmoid.
+
+    Args:
+      value: any array.
+      name: of the path through it and of the gate.
+    """
     return checkpoint_name(value, name)
 
 
 def blocks(fused: jax.Array, *names: str) -> list[jax.Array]:
-    """The blocks of a fused axis, each under its name.
+    """Split a fused axis into named blocks.
 
     Args:
       fused: `[..., kH]`.

@@ -16,12 +16,12 @@ from recur.wrappers import Noise, with_key
 class RNN(nnx.Module):
     """`(xs [T, *B, I], state=None) -> (state, ys [T, *B, O])`.
 
-    Time is the leading axis and the state goes in and comes out, as in `recur.unroll`.
-    Noise takes a key from the stream `dropout` at every call, and is off where
-    `deterministic`, which `model.eval()` and `nnx.view` set.
+    Time is the leading axis, and the state is an argument and a result, as in
+    `recur.unroll`. Noise takes a key from the stream `dropout` at every call, unless
+    `deterministic` is set, as it is by `model.eval()` and `nnx.view`.
 
     Attributes:
-      weights: an `nnx.Param` for each leaf of the parameters, under its own name.
+      weights: an `nnx.Param` for each leaf of the parameters, by name.
       deterministic: whether noise is off.
     """
 
@@ -50,7 +50,7 @@ class RNN(nnx.Module):
         lengths: jax.Array | None = None,
         resets: jax.Array | None = None,
     ) -> tuple[State, jax.Array]:
-        """Run over a sequence; arguments and errors as those of `recur.unroll`."""
+        """Run over a sequence, with the arguments and errors of `recur.unroll`."""
         params = self.params()
         if self.dropout is not None and not self.deterministic:
             params = with_key(params, self.dropout())
@@ -59,7 +59,7 @@ class RNN(nnx.Module):
         )
 
     def params(self) -> Params:
-        """The parameters as the `init` of the cell or layer returned them."""
+        """Return the parameters in the structure of `init` of the cell or layer."""
         return jax.tree.map(
             lambda leaf: leaf[...],
             self.weights,
@@ -67,10 +67,10 @@ class RNN(nnx.Module):
         )
 
     def set_view(self, deterministic: bool | None = None) -> None:
-        """What `nnx.view` calls.
+        """Set attributes, as `nnx.view` does.
 
         Args:
-          deterministic: whether noise is off; None leaves it as it is.
+          deterministic: whether noise is off; None for no change.
         """
         if deterministic is not None:
             self.deterministic = deterministic

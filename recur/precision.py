@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matrix products in bfloat16, and all else as precise as the parameters."""
+"""Matrix products in bfloat16, everything else in the precision of the parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +15,14 @@ NARROW = jnp.bfloat16
 
 
 def mixed(cell: Cell) -> Cell:
-    """The cell with every matrix product, and those of its gradient, in bfloat16.
+    """Compute the matrix products of a cell and of its gradient in bfloat16.
 
-    Operands are rounded to 8 significant bits, and so is the product, but where XLA sees
-    that it can do without; parameters, states and gates keep their precision, so that a
-    state can still change by little. Works for any cell: products are found in its jaxpr.
+    Operands and products are rounded to 8 significant bits; XLA may leave out the rounding
+    of a product. Parameters, states and gates keep their precision, so that a state can
+    still change in small steps. Works on the cell's jaxpr, so on custom cells too.
+
+    Args:
+      cell: any cell.
 
     Paper: Micikevicius et al., "Mixed precision training", 2018.
     """
@@ -49,8 +52,11 @@ def _with_narrow_products(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _narrow(eqn, values):
-    """A product of rounded operands. It is rounded too, since a product that came out
-    wider would have a wider cotangent, and the reverse pass wide products."""
+    """Multiply rounded operands into a rounded product.
+
+    A product in float32 would have a float32 cotangent, and the reverse pass would then
+    multiply in float32.
+    """
     left, right = (value.astype(NARROW) for value in values)
     product = jax.lax.dot_general(left, right, eqn.params["dimension_numbers"])
     return [product.astype(eqn.outvars[0].aval.dtype)]

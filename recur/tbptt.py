@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on a stream that is longer than a gradient."""
+"""Truncated backpropagation through time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,17 +16,18 @@ def tbptt(
     stream: Any,
     length: int,
 ) -> tuple[Any, State, Any]:
-    """Truncated backpropagation through time: train on a stream, chunk by chunk.
+    """Train on a stream chunk by chunk, by truncated backpropagation through time.
 
-    The state goes on from chunk to chunk; gradient does not. One loop on the device.
+    The state passes from chunk to chunk, gradient does not. The loop is one
+    `jax.lax.scan`.
 
     Args:
-      update: `(carry, state, chunk) -> (carry, state, out)`, one update from a chunk;
-        the carry is what training changes, as parameters and optimizer state.
-      carry: before the first chunk.
+      update: `(carry, state, chunk) -> (carry, state, out)`, one update from one chunk.
+        The carry holds parameters and optimizer state.
+      carry: the carry before the first chunk.
       state: the state of the cell before the first chunk.
       stream: a pytree of `[N, ...]`, time first.
-      length: steps in a chunk; it divides N.
+      length: steps in a chunk, a divisor of N.
 
     Returns:
       `(carry, state, outs)` with `outs` stacked over chunks, `[N / length, ...]`.

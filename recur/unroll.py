@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running a cell over a sequence: its ends, its borders, its direction, its loop."""
+"""Run a cell over a sequence, with padding, segment resets and engines."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,29 +29,29 @@ def unroll(
 
     Args:
       cell: the cell.
-      params: what `cell.init` returned.
+      params: its parameters, from `cell.init`.
       xs: `[T, *B, I]` inputs, time first.
       state: the state before the first step; `cell.initial_state` if None.
-      lengths: `[*B]` int, the valid steps of each sequence of a right-padded batch, 0
-        to T. Past its end a sequence keeps its state, its outputs are zero, and so,
-        exactly, are all gradients.
-      resets: `[T, *B]` bool, true where x_t is the first step of a segment: nothing,
-        and no gradient, passes between t - 1 and t, in either direction.
+      lengths: `[*B]` int, the number of valid steps, 0 to T, of each sequence of a
+        right-padded batch. Past its end a sequence keeps its state; its outputs and all
+        gradients are exactly zero.
+      resets: `[T, *B]` bool, true where x_t is the first step of a segment: neither
+        state nor gradient passes between t - 1 and t, in either direction.
       reverse: run from the last valid step to the first; `ys[t]` belongs to `xs[t]`.
-      engine: how to run the loop, which changes no value and no gradient: a name in
+      engine: how to run the loop, without a change of values or gradients: a name in
         `recur.engines.ENGINES`, an `Engine`, or a function with the signature of
-        `jax.lax.scan`. "auto" is the fastest known for the platform and the length;
+        `jax.lax.scan`. "auto" is the fastest known for the platform and the shapes;
         "scan" is the readable reference.
 
     Returns:
-      `(state, ys)`: the state after the last step taken, and outputs `[T, *B, H]`.
+      `(state, ys)`: the state after the last step, and outputs `[T, *B, H]`.
 
     Raises:
       ValueError: `xs` has no time axis or does not fit `params`; `state`, `lengths` or
-        `resets` have another batch shape; a length is negative or beyond T (traced
-        lengths cannot be looked at, and act as the nearest that is legal); or the engine is
-        unknown.
-      TypeError: lengths that are not integers, or resets that are not booleans.
+        `resets` have another batch shape; a length is negative or above T; or the engine
+        is unknown. Traced lengths cannot be checked; they are clipped to 0..T.
+      TypeError: `lengths` are not integers, `resets` not booleans, or `state` has
+        another structure or dtype than `cell.initial_state`.
     """
     if xs.ndim < 2:
         raise ValueError(f"unroll: xs must be [T, *B, I], time first; got {xs.shape}")
@@ -81,7 +81,7 @@ def _engine(engine):
 
 
 def _borders(resets, xs, reverse):
-    """Resets in the order of the loop: before x_t is consumed."""
+    """Check resets and shift them so that each acts before x_t is consumed."""
     resets = jnp.asarray(resets)
     if resets.dtype != jnp.bool_:
         raise TypeError(f"unroll: resets must be bool, got {resets.dtype}")
@@ -91,17 +91,17 @@ def _borders(resets, xs, reverse):
         )
     if not reverse:
         return resets
-    # Backwards, the border between t and t + 1 is met before x_t, not before x_{t+1}.
+    # In reverse the loop crosses the border between t and t + 1 before it reads x_t.
     return jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
 
 
 def _valid(lengths, steps, batch):
-    """`[T, *B]`, true before the end of each sequence."""
+    """Check lengths. Returns `[T, *B]` bool, true before the end of each sequence."""
     if not isinstance(lengths, jax.core.Tracer):
         known = np.asarray(lengths)
         if known.size and (known.min() < 0 or known.max() > steps):
             raise ValueError(
-                f"unroll: lengths must be in 0..{steps}, the steps of xs; got "
+                f"unroll: lengths must be 0 to {steps}, the steps of xs; got "
                 f"{known.min()} to {known.max()}"
             )
     lengths = jnp.asarray(lengths)
@@ -113,22 +113,22 @@ def _valid(lengths, steps, batch):
 
 
 def _check_state(cell, params, state, batch):
-    """Refuse a state that the loop could not carry."""
+    """Check that the state has the structure, shapes and dtypes of the initial state."""
     wanted = jax.eval_shape(lambda: cell.initial_state(params, batch))
     structures: list[Any] = [jax.tree.structure(tree) for tree in (state, wanted)]
     if structures[0] != structures[1]:
         raise TypeError(
-            f"unroll: state must be a {structures[1]} as that of cell.initial_state, "
+            f"unroll: state must be a {structures[1]}, like cell.initial_state; "
             f"got {structures[0]}"
         )
     for have, want in zip(jax.tree.leaves(state), jax.tree.leaves(wanted), strict=True):
         if jnp.shape(have) != want.shape:
             raise ValueError(
-                f"unroll: a leaf of state is {jnp.shape(have)} where xs and params make "
-                f"it {want.shape}; is it of another batch?"
+                f"unroll: a leaf of state has shape {jnp.shape(have)}, but xs and params "
+                f"need {want.shape}; does it belong to another batch?"
             )
         if jnp.result_type(have) != want.dtype:
             raise TypeError(
-                f"unroll: a leaf of state is {jnp.result_type(have)} where params make it "
+                f"unroll: a leaf of state is {jnp.result_type(have)}, but params need "
                 f"{want.dtype}; cast the state or the parameters"
             )

@@ -121,7 +121,7 @@ KEY = jax.random.key(0)
 @pytest.mark.parametrize(
     ("kind", "message", "call"),
     [
-        (ValueError, "stack: at least one", lambda: recur.stack([])),
+        (ValueError, "stack: needs at least one", lambda: recur.stack([])),
         (
             TypeError,
             "stack: params must be a tuple of 2.* got tuple of 1",
@@ -134,7 +134,7 @@ KEY = jax.random.key(0)
         ),
         (
             ValueError,
-            "residual layer 1 is 5 wide on a layer of 4",
+            "residual layer 1 has width 5 and its input 4",
             lambda: recur.stack([recur.rnn(4), recur.rnn(5)], residual=True).init(KEY, 3),
         ),
     ],

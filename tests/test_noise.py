@@ -201,7 +201,7 @@ def test_zoneout_says_where_keys_come_from():
         recur.unroll(cell, recur.with_key(params, KEY), xs, state)
     wrong = recur.learned_state(cell)
     params, xs = draw(wrong)
-    with pytest.raises(ValueError, match="put zoneout around learned_state"):
+    with pytest.raises(ValueError, match="wrap learned_state in zoneout"):
         recur.unroll(wrong, recur.with_key(params, KEY), xs)
 
 

@@ -226,12 +226,15 @@ def leaks_gradient(us):
 
 
 MISTAKES = {
-    "a factory": (recur.lstm, "check_cell: a Cell is wanted, got .* a factory must be called"),
-    "integer parameters": (RNN._replace(init=integers), "init: params.3 is int32.* constants"),
+    "a factory": (recur.lstm, "check_cell: needs a Cell, got .* call the factory first"),
+    "integer parameters": (
+        RNN._replace(init=integers),
+        "init: params.3 is int32.* arguments of the factory",
+    ),
     "a global generator": (RNN._replace(init=unkeyed), "init: two calls with one key"),
     "no batch": (
         RNN._replace(initial_state=with_size((2,))),
-        r"initial_state: state is \(2, 5\) for batch_shape \(3,\): .* left out",
+        r"initial_state: state is \(2, 5\) for batch_shape \(3,\): .* use batch_shape",
     ),
     "an initial state of its own dtype": (
         RNN._replace(initial_state=doubled_float),
@@ -239,7 +242,7 @@ MISTAKES = {
     ),
     "rows that differ": (
         RNN._replace(initial_state=uneven),
-        "initial_state: state is not the same for all of the batch",
+        "initial_state: state differs between elements of the batch",
     ),
     "an error": (broken, r"step: raised TypeError for arguments of shapes \(3, 5\)"),
     "a carry of another dtype": (
@@ -251,24 +254,27 @@ MISTAKES = {
         r"step: state is \(3, 5\) before and \(3, 5, 1\) after",
     ),
     "a carry of another type": (other_type, "step: the state is a .*LSTMState.* in the type"),
-    "a readout": (reads_out, "step: y is not state, the first leaf .* belongs to the model"),
+    "a readout": (reads_out, "step: y is not state, the first leaf .* readout to the model"),
     "another leaf as output": (gives_c, "step: y is not state.h, the first leaf"),
-    "time reversed": (projecting(lambda us: us[::-1]), "project: it turns time around"),
+    "time reversed": (projecting(lambda us: us[::-1]), "project: it reverses time"),
     "a leak from the future": (
         projecting(lambda us: us + jnp.roll(us, -1, axis=0)),
-        "project: a sequence at once .* other steps than t, as the next one",
+        "project: a whole sequence .* other steps than t, such as the next one",
     ),
     "a gradient alone from the future": (
         projecting(leaks_gradient),
-        "causality: y_0 depends on x_1: a gradient leaks from the future",
+        "causality: y_0 depends on x_1: project mixes steps",
     ),
     "batch first": (
         projecting(lambda us: us.swapaxes(0, 1) if us.ndim > 2 else us),
         r"project: us is \(3, 6, 5\) for xs \(6, 3, 4\): time and batch",
     ),
-    "a Python counter": (counting, "step: a scan over it is not the Python loop .* counter"),
-    "a mean over the batch": (leaks_between, "step: the elements of a batch change each other"),
-    "no memory": (forgetful, "causality: y_1 does not depend on x_0: the past is cut off"),
+    "a Python counter": (
+        counting,
+        "step: a scan over it differs from a Python loop .* counter",
+    ),
+    "a mean over the batch": (leaks_between, "step: elements of a batch depend on each"),
+    "no memory": (forgetful, "y_1 does not depend on x_0: .* does not use the state"),
     "a detached carry": (detached, "causality: y_1 does not depend on x_0: .* stop_gradient"),
     "a detached memory": (
         detached_memory,
@@ -277,27 +283,27 @@ MISTAKES = {
     "a wrong derivative": (wrong_derivative, "gradients: along params.w_h reverse mode gives"),
     "an unused parameter": (
         RNN._replace(project=unused_bias),
-        "gradients: that of params.b is zero: the parameter is not used",
+        "gradients: the gradient of params.b is zero: the parameter is not used",
     ),
-    "a norm at zero": (normed, "gradients: that of .* is not finite where all inputs are zero"),
+    "a norm at zero": (normed, "gradients: .* is not finite for inputs of zero"),
     "a branch in Python": (
         branching,
         "raised TracerBoolConversionError: .* cannot be compiled, .* a Python if",
     ),
-    "a wrong rule for vmap": (wrong_under_vmap, "vmap: seeds together are not seeds one by"),
+    "a wrong rule for vmap": (wrong_under_vmap, "vmap: mapped seeds differ from single ones"),
     "a constant of its own dtype": (
         constant,
-        "step: state is bfloat16 before and float32 after: .* a dtype of its own",
+        "step: state is bfloat16 before and float32 after: .* has another dtype",
     ),
     "two numbers too close": (
         cancels,
-        "precision: .* is not finite in bfloat16: .* too close to another",
+        "precision: .* is not finite in bfloat16: .* a difference is rounded to 0",
     ),
     "a state of one precision": (
         RNN._replace(initial_state=only_float32),
         "initial_state: state is float32, params are bfloat16",
     ),
-    "growth": (exploding, "adjoints: state is not finite within 1000 steps of a fresh cell"),
+    "growth": (exploding, "adjoints: state of a fresh cell is not finite over 1000 steps"),
 }
 """What is wrong -> the cell, and what the kit must say of it."""
 
@@ -331,10 +337,10 @@ def off_after_the_first(params, xs):
 @pytest.mark.parametrize(
     ("cell", "reference", "message"),
     [
-        (LSTM, swapped, "reference: ys differ .* at step 0: gates are swapped"),
-        (RNN, negated, "at step 0: .* a sign is wrong, in the input part"),
+        (LSTM, swapped, "reference: ys differ .* at step 0: a gate, the order of blocks"),
+        (RNN, negated, "at step 0: .* a sign is wrong in the input part"),
         (RNN, off_after_the_first, "at step 1: .* in the recurrence"),
-        (RNN, too_short, r"reference: ys are \(6, 5\), its are \(5, 5\)"),
+        (RNN, too_short, r"reference: ys are \(6, 5\), those of the reference \(5, 5\)"),
     ],
 )
 def test_a_difference_from_the_reference_is_told(cell, reference, message):
@@ -400,13 +406,13 @@ def loosens(cell, params, xs, state=None, *, lengths=None, resets=None, reverse=
 @pytest.mark.parametrize(
     ("unroll", "message"),
     [
-        (loosens, "jit: the state that comes out compiles the loop once more"),
-        (never_resets, "resets: a reset is forgotten"),
+        (loosens, "jit: the final state as an initial one compiles the loop again"),
+        (never_resets, "resets: a reset has no effect"),
         (resets_late, "resets: a reset at t acts after x_t: it is off by one"),
-        (resets_in_part, "resets: after a reset .* part of the state survives"),
-        (never_ends, "lengths: the outputs past the end, step 3, are not zero"),
-        (only_zeros, "lengths: the state goes on past the end, step 3"),
-        (never_reverses, "reverse: it is not flipped time"),
+        (resets_in_part, "resets: a segment differs .* set the whole state"),
+        (never_ends, "lengths: outputs past the end, step 3, are not zero"),
+        (only_zeros, "lengths: the state changes past the end, step 3"),
+        (never_reverses, "reverse: it differs from a flipped sequence"),
     ],
 )
 def test_a_wrong_loop_is_named(unroll, message):

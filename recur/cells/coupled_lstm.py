@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The LSTM that forgets as much as it writes."""
+"""The LSTM with coupled input and forget gates, i = 1 - f."""
 
 import jax
 import jax.numpy as jnp
@@ -23,12 +23,12 @@ def coupled_lstm(
     """f, o = sigma(W_h h_{t-1} + W_x x_t + b),  g = tanh(W_h h_{t-1} + W_x x_t + b),
     c_t = f * c_{t-1} + (1 - f) * g,  h_t = o * tanh(c_t).
 
-    Coupled input and forget gate, i = 1 - f. Parameters are `AffineParams`, blocks
+    The input gate is i = 1 - f. Parameters are `AffineParams`, blocks
     f, g, o; the state is `LSTMState(h, c)`.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(forget_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gated recurrent unit, in its original form and in the dialect of cuDNN."""
+"""The gated recurrent unit, in its original form and as in cuDNN."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class GRUParams(NamedTuple):
     """Weights of a `gru`, blocks z, r, n on the fused axis.
 
     Attributes:
-      w_h: `[H, 3H]` from the last state.
+      w_h: `[H, 3H]` from the previous state.
       w_x: `[I, 3H]` from the input.
       b: `[3H]`, or None without bias.
       b_h: `[H]` inside the reset product, or None unless `reset_after` with bias.
@@ -48,21 +48,21 @@ def gru(
     """z, r = sigma(W_h h_{t-1} + W_x x_t + b),  n = tanh(W_h (r * h_{t-1}) + W_x x_t + b),
     h_t = (1 - z) * h_{t-1} + z * n.
 
-    Every gate has its own block of W_h, W_x and b. z is the update gate: what is
-    replaced of the state h by the candidate n, 1 - z what is kept. r is the
-    reset gate: what the candidate sees of h. * is elementwise, sigma the logistic
-    function. The state is the array h `[*B, H]` itself.
+    Every gate has its own block of W_h, W_x and b. z is the update gate, the share of the
+    state h that is replaced by the candidate n; 1 - z is the share that is kept. r is the
+    reset gate, the share of h in the input of the candidate. * is elementwise, sigma the
+    logistic function. The state is the array h `[*B, H]`.
 
     With `reset_after` the candidate is n = tanh(W_x x_t + b + r * (W_h h_{t-1} + b_h)),
-    as in cuDNN, PyTorch and Flax; note that their z is 1 - z here.
+    as in cuDNN, PyTorch and Flax. Their z is our 1 - z.
 
     Args:
       hidden: H [units].
-      reset_after: apply the reset gate after the recurrent product (cuDNN dialect).
+      reset_after: apply the reset gate after the recurrent product, as cuDNN does.
       keep_bias: -b_z at the start; a fresh cell keeps about sigma(keep_bias) a step.
-      chrono_steps: longest memory [steps] of a chrono initialisation, which then sets
-        b_z in place of keep_bias; 0 is off.
-      bias: have biases, zero at the start but for the update gate.
+      chrono_steps: the longest time constant [steps] of a chrono initialisation, which
+        sets b_z in place of keep_bias; 0 is off.
+      bias: have biases; all but that of the update gate are zero at the start.
       recurrent_init: draws w_h.
       input_init: draws w_x.
 

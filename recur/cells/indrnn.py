@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The independently recurrent network: each unit sees only itself."""
+"""The independently recurrent network: each unit is connected to itself only."""
 
 from typing import Literal, NamedTuple
 
@@ -37,8 +37,9 @@ def indrnn(
 ) -> Cell:
     """h_t = g(r * h_{t-1} + W_x x_t + b).
 
-    The gradient of a unit over k steps is r^k, so r, uniform on [0, 1] at the start,
-    is a spread of memories. Units meet in the layer above. The state is h.
+    The derivative of a unit over k steps is r^k where g' = 1. r is uniform on [0, 1] at
+    the start, which gives units different time constants. Units interact in the layer
+    above. The state is h.
 
     Args:
       hidden: H [units].

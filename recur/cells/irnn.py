@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The IRNN: rectified units that start as an exact memory."""
+"""The IRNN: rectified units with the identity as initial recurrent matrix."""
 
 from recur.affine import affine_project
 from recur.cell import Cell, factory
@@ -17,8 +17,7 @@ def irnn(
 ) -> Cell:
     """h_t = max(0, W_h h_{t-1} + W_x x_t + b), W_h the identity at the start.
 
-    An `rnn` with rectified units that, untrained, adds up its inputs and forgets
-    nothing. The state is h.
+    An `rnn` with rectified units. Before training it sums its inputs. The state is h.
 
     Args:
       hidden: H [units].

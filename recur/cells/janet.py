@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JANET, just another network: an LSTM with nothing but its forget gate."""
+"""JANET, just another network: an LSTM with a forget gate and no other."""
 
 import jax
 import jax.numpy as jnp
@@ -24,14 +24,15 @@ def janet(
     """s = W_h h_{t-1} + W_x x_t + b,  n = tanh(W_h h_{t-1} + W_x x_t + b),
     h_t = sigma(s) * h_{t-1} + (1 - sigma(s - beta)) * n.
 
-    Parameters are `AffineParams`, blocks s, n; the state is h, here the memory itself.
+    Parameters are `AffineParams`, blocks s, n; the state is h.
 
     Args:
       hidden: H [units].
-      forget_bias: b_s at the start; a fresh cell keeps about sigma(b_s) a step.
-      beta: how much easier it is to write than to forget; 0 couples the two.
-      chrono_steps: longest memory [steps] of a chrono initialisation, which then sets
-        b_s in place of forget_bias; 0 is off.
+      forget_bias: b_s at the start; a fresh cell keeps about sigma(forget_bias) a step.
+      beta: the larger, the more is written for the same s; 0 couples writing to
+        forgetting, as in `coupled_lstm`.
+      chrono_steps: the longest time constant [steps] of a chrono initialisation, which
+        sets b_s in place of forget_bias; 0 is off.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.

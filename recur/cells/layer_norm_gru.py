@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The GRU with layer normalisation inside."""
+"""The GRU with layer normalisation."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ from recur.names import named
 
 
 class LayerNormGRUParams(NamedTuple):
-    """`w_h`, `w_x` and `b` as in `GRUParams`, blocks z, r, n; and the gains.
+    """Weights of a `layer_norm_gru`, blocks z, r, n on the fused axis.
 
     Attributes:
+      w_h, w_x, b: as in `GRUParams`.
       gain_h: `[3H]` of the normalised W_h h.
       gain_x: `[3H]` of the normalised W_x x.
     """
@@ -39,7 +40,7 @@ def layer_norm_gru(
     """z, r = sigma(LN(W_h h_{t-1}) + LN(W_x x_t) + b),
     n = tanh(r * LN(W_h h_{t-1}) + LN(W_x x_t) + b),  h_t = (1 - z) * h_{t-1} + z * n.
 
-    LN takes the mean and the deviation over the blocks z, r together and over n alone.
+    LN normalises the blocks z and r together, and n separately.
     The reset gate acts after the recurrent product. The state is h.
 
     Args:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The LSTM with layer normalisation inside."""
+"""The LSTM with layer normalisation."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,14 @@ from recur.names import blocks
 
 
 class LayerNormLSTMParams(NamedTuple):
-    """`w_h`, `w_x` and `b` as in `LSTMParams`, blocks i, f, g, o; gains and a shift.
+    """Weights of a `layer_norm_lstm`, blocks i, f, g, o on the fused axis.
 
     Attributes:
+      w_h, w_x, b: as in `LSTMParams`.
       gain_h: `[4H]` of the normalised W_h h.
       gain_x: `[4H]` of the normalised W_x x.
       gain_c: `[H]` of the normalised cell state.
-      b_c: `[H]` added to it.
+      b_c: `[H]` added to the normalised cell state.
     """
 
     w_h: jax.Array
@@ -44,12 +45,11 @@ def layer_norm_lstm(
     """i, f, g, o as in `lstm`, of LN(W_h h_{t-1}) + LN(W_x x_t) + b,
     c_t = f * c_{t-1} + i * g,  h_t = o * tanh(LN(c_t)).
 
-    LN takes the mean and the deviation over all blocks together, and has gains of its
-    own. The state is `LSTMState(h, c)`.
+    LN normalises all blocks together; each has its own gains. The state is `LSTMState(h, c)`.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(forget_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.

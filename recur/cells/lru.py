@@ -30,7 +30,13 @@ class LRUParams(NamedTuple):
 
 
 class LRUState(NamedTuple):
-    """State of an `lru`, all `[*B, H]`: the output h; s as its parts `re` and `im`."""
+    """State of an `lru`, all `[*B, H]`.
+
+    Attributes:
+      h: the output.
+      re: the real part of s.
+      im: the imaginary part of s.
+    """
 
     h: jax.Array
     re: jax.Array
@@ -51,7 +57,7 @@ def lru(
 
     lambda = exp(-exp(nu) + i exp(theta)) starts uniform on the ring of the complex
     plane between the radii; gamma starts at sqrt(1 - |lambda|^2). Affine in its state,
-    so it runs under `recur.engines.associative` too.
+    so `recur.engines.associative` can run it too.
 
     Args:
       hidden: H [units], of s and of h.
@@ -77,7 +83,7 @@ def lru(
 
     def init(key, input_size):
         key_r, key_p, key_x, key_s = jax.random.split(key, 4)
-        # Never 0 or 1 itself, whose logarithms are not finite.
+        # Not 0 or 1: log(-log(share)) must be finite.
         share = jax.random.uniform(key_r, (hidden,), minval=1e-4, maxval=1 - 1e-4)
         squared = min_radius**2 + share * (max_radius**2 - min_radius**2)
         phase = jax.random.uniform(key_p, (hidden,), minval=1e-4, maxval=1.0)

@@ -22,7 +22,7 @@ class LSTMParams(NamedTuple):
     """Weights of an `lstm`, blocks i, f, g, o on the fused axis.
 
     Attributes:
-      w_h: `[H, 4H]` from the last state.
+      w_h: `[H, 4H]` from the previous h.
       w_x: `[I, 4H]` from the input.
       b: `[4H]`, or None without bias.
     """
@@ -57,17 +57,17 @@ def lstm(
     """i, f, o = sigma(W_h h_{t-1} + W_x x_t + b),  g = tanh(W_h h_{t-1} + W_x x_t + b),
     c_t = f * c_{t-1} + i * g,  h_t = o * tanh(c_t).
 
-    Every gate has its own block of W_h, W_x and b. f is the forget gate: what is kept
-    of the cell state c. i is the input gate: what is written of the candidate g. o is
-    the output gate: what is shown of c in the hidden state h. * is elementwise, sigma
-    the logistic function. The state is `LSTMState(h, c)`, the output h.
+    Every gate has its own block of W_h, W_x and b. f is the forget gate, the share of the
+    cell state c that is kept; i is the input gate, the share of the candidate g that is
+    written; o is the output gate, the share of tanh(c) in the hidden state h. * is
+    elementwise, sigma the logistic function. The state is `LSTMState(h, c)`, the output h.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
-      chrono_steps: longest memory [steps] of a chrono initialisation, which then sets
-        b_f and b_i in place of forget_bias; 0 is off.
-      bias: have a bias b, zero at the start but for the forget gate.
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(forget_bias) a step.
+      chrono_steps: the longest time constant [steps] of a chrono initialisation, which
+        sets b_f and b_i in place of forget_bias; 0 is off.
+      bias: have a bias b; all but that of the forget gate is zero at the start.
       recurrent_init: draws w_h.
       input_init: draws w_x.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The minGRU: a GRU whose gate does not see the state."""
+"""The minGRU: a GRU whose gate and candidate do not depend on the state."""
 
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ def mingru(
 ) -> Cell:
     """z = sigma(W_x x_t + b),  n = W_x x_t + b,  h_t = (1 - z) * h_{t-1} + z * n.
 
-    Affine in its state h, so it runs under `recur.engines.associative` too.
+    Affine in its state h, so `recur.engines.associative` can run it too.
 
     Args:
       hidden: H [units].

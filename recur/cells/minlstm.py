@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The minLSTM: an LSTM whose gates do not see the state, and share the unit."""
+"""The minLSTM: an LSTM whose gates do not depend on the state and are normalised."""
 
 from typing import NamedTuple
 
@@ -35,11 +35,12 @@ def minlstm(
     """i, f = sigma(W_x x_t + b),  n = W_x x_t + b,
     h_t = (f * h_{t-1} + i * n) / (f + i).
 
-    Affine in its state h, so it runs under `recur.engines.associative` too.
+    Affine in its state h, so `recur.engines.associative` can run it too.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; the larger, the more of h is kept.
+      forget_bias: b_f at the start; a fresh cell keeps about
+        sigma(forget_bias) / (sigma(forget_bias) + 1/2) a step.
       bias: have a bias b.
       input_init: draws w_x.
 
@@ -62,7 +63,7 @@ def minlstm(
     def step(params, h, u):
         del params
         i, f, n = jnp.split(u, 3, axis=-1)
-        # sigma(f) / (sigma(f) + sigma(i)) in logarithms, where neither can underflow.
+        # The logit of sigma(f) / (sigma(f) + sigma(i)); logarithms do not underflow.
         ratio = named(jax.nn.log_sigmoid(f) - jax.nn.log_sigmoid(i), "forget")
         keep = jax.nn.sigmoid(ratio)
         h = keep * h + (1 - keep) * named(n, "candidate")

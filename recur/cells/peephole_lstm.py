@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The LSTM whose gates see the cell state."""
+"""The LSTM whose gates depend on the cell state."""
 
 from typing import NamedTuple
 
@@ -14,10 +14,11 @@ from recur.names import named
 
 
 class PeepholeLSTMParams(NamedTuple):
-    """`w_h`, `w_x` and `b` as in `LSTMParams`, blocks i, f, g, o; and the peepholes.
+    """Weights of a `peephole_lstm`, blocks i, f, g, o on the fused axis.
 
     Attributes:
-      w_c: `[3H]` from the cell state to i, f, o, unit by unit.
+      w_h, w_x, b: as in `LSTMParams`.
+      w_c: `[3H]` peepholes from the cell state to i, f, o, elementwise.
     """
 
     w_h: jax.Array
@@ -39,11 +40,11 @@ def peephole_lstm(
     c_t = f * c_{t-1} + i * tanh(W_h h_{t-1} + W_x x_t + b),
     o = sigma(W_h h_{t-1} + W_x x_t + w_c * c_t + b),  h_t = o * tanh(c_t).
 
-    The output gate sees the new cell state. The state is `LSTMState(h, c)`.
+    The output gate reads the new cell state. The state is `LSTMState(h, c)`.
 
     Args:
       hidden: H [units].
-      forget_bias: b_f at the start; a fresh cell keeps about sigma(b_f) a step.
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(forget_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.

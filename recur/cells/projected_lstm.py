@@ -17,7 +17,7 @@ class ProjectedLSTMParams(NamedTuple):
     """Weights of a `projected_lstm`, blocks i, f, g, o on the fused axis.
 
     Attributes:
-      w_h: `[P, 4H]` from the last output.
+      w_h: `[P, 4H]` from the previous output.
       w_x: `[I, 4H]` from the input.
       b: `[4H]`, or None without bias.
       w_p: `[H, P]` from the cell to the output.
@@ -46,7 +46,7 @@ def projected_lstm(
     Args:
       hidden: H [units], the width of the cell state.
       projection: P [units], the width of the output; 0 is half of H, rounded up.
-      forget_bias: b_f at the start.
+      forget_bias: b_f at the start; a fresh cell keeps about sigma(forget_bias) a step.
       bias: have a bias b.
       recurrent_init: draws w_h and w_p.
       input_init: draws w_x.

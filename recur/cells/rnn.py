@@ -24,7 +24,7 @@ class RNNParams(NamedTuple):
     """Weights of an `rnn`.
 
     Attributes:
-      w_h: `[H, H]` from the last state.
+      w_h: `[H, H]` from the previous state.
       w_x: `[I, H]` from the input.
       b: `[H]`, or None without bias.
     """
@@ -46,7 +46,7 @@ def rnn(
     """h_t = g(W_h h_{t-1} + W_x x_t + b).
 
     h_t is the state and the output, x_t the input, g the activation. The state is the
-    array h `[*B, H]` itself.
+    array h `[*B, H]`.
 
     Args:
       hidden: H [units].
@@ -83,10 +83,10 @@ def rnn(
 
 
 def check_activation(name: str, activation: str) -> None:
-    """Refuse an activation that has no row in `ACTIVATIONS`.
+    """Check the name of an activation.
 
     Raises:
-      ValueError: it has none.
+      ValueError: `ACTIVATIONS` has no such name.
     """
     if activation not in ACTIVATIONS:
         raise ValueError(

@@ -13,13 +13,13 @@ from recur.names import blocks
 
 
 class SLSTMState(NamedTuple):
-    """State of an `slstm`, all `[*B, H]`; c and n are held times exp(-m).
+    """State of an `slstm`, all `[*B, H]`; c and n are stored times exp(-m).
 
     Attributes:
       h: hidden state, the output.
       c: cell state.
       n: normaliser, the sum of the weights in c.
-      m: stabiliser, the logarithm that c and n are scaled by.
+      m: stabiliser, the logarithm of the scale of c and n.
     """
 
     h: jax.Array
@@ -46,13 +46,13 @@ def slstm(
     c_t = f * c_{t-1} + i * z,  n_t = f * n_{t-1} + i,  h_t = o * c_t / n_t,
 
     where a = W_h h_{t-1} + W_x x_t + b in four blocks i, f, z, o of `AffineParams`.
-    The state keeps c and n divided by exp(m), m_t = max(ln f + m_{t-1}, a_i), which
-    changes no output. One head: every unit sees all of h.
+    c and n are stored divided by exp(m), m_t = max(ln f + m_{t-1}, a_i), which changes no
+    output. One head: W_h is a full matrix.
 
     Args:
       hidden: H [units].
-      forget: the forget gate.
-      forget_bias: b_f at the start.
+      forget: the activation of the forget gate.
+      forget_bias: b_f at the start; a larger one keeps more of c.
       bias: have a bias b.
       recurrent_init: draws w_h.
       input_init: draws w_x.
@@ -77,9 +77,9 @@ def slstm(
             state.h @ params.w_h + u, "input", "forget", "candidate", "output"
         )
         keep = FORGET[forget](a_f) + state.m
-        # Nothing is kept where n is 0, so there the scale is that of what is written.
+        # Where n is 0 there is nothing to keep, and the scale is that of the new input.
         m = jnp.where(state.n == 0, a_i, jnp.maximum(keep, a_i))
-        # The bound stands for infinity, which times a c of 0 would be NaN.
+        # Bounded, since exp can overflow to infinity, and infinity times a c of 0 is NaN.
         f, i = jnp.exp(jnp.minimum(keep - m, 60.0)), jnp.exp(a_i - m)
         c = f * state.c + i * jnp.tanh(a_z)
         n = f * state.n + i

@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to run the loop, for `recur.unroll(..., engine=...)`. None of them names a cell."""
+"""Loops over time, for `recur.unroll(..., engine=...)`.
+
+    plain.py         `jax.lax.scan`, the reference   chunked/        products over chunks
+    hoisted.py       less work inside the loop       checkpointed.py less memory
+    associative.py   parallel over time              auto.py         the choice among them
+
+All have the values and gradients of the plain scan, and all work on the step's jaxpr or
+call it as it is, so custom cells can use them.
+"""
 
 from recur.engine import Engine
 from recur.engines.associative import associative

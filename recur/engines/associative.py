@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All steps at once, for cells that are affine in their state."""
+"""All time steps in parallel, for cells that are affine in their state."""
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,8 @@ def _run(cell, params, state, xs, *, reverse):
     last = list(first)
     for group in _groups(step, first, one):
         recurrent = _is_recurrent(step, first, one, group, _names(state))
-        path = _solve(step, before, first, us, group, recurrent, reverse)
-        for k, leaf in zip(group, path, strict=True):
+        solved = _solve(step, before, first, us, group, recurrent, reverse)
+        for k, leaf in zip(group, solved, strict=True):
             ends = (leaf, first[k][None]) if reverse else (first[k][None], leaf)
             whole = jnp.concatenate(ends)
             last[k], before[k] = (
@@ -34,21 +34,23 @@ def _run(cell, params, state, xs, *, reverse):
 
 
 def _groups(step, first, one):
-    """Leaves that depend on each other, in lists; a list depends on none after it."""
+    """Group leaves that depend on each other, so that no group depends on a later one."""
     indices = range(len(first))
-    moves = []  # moves[j]: the leaves that j has a part in, through any number of steps
+    influenced = []  # influenced[j]: the leaves that depend on j after any number of steps
     for j in indices:
         kinds = _depends(step, first, one, [j])
-        moves.append({j} | {i for i in indices if kinds[i][0] is not Kind.NONE})
+        influenced.append({j} | {i for i in indices if kinds[i][0] is not Kind.NONE})
     for k in indices:
-        moves = [reached | moves[k] if k in reached else reached for reached in moves]
-    mutual = [[k for k in indices if k in moves[j] and j in moves[k]] for j in indices]
-    order = sorted(indices, key=lambda j: -len(moves[j]))
+        influenced = [found | influenced[k] if k in found else found for found in influenced]
+    mutual = [
+        [k for k in indices if k in influenced[j] and j in influenced[k]] for j in indices
+    ]
+    order = sorted(indices, key=lambda j: -len(influenced[j]))
     return [mutual[j] for j in order if j == mutual[j][0]]
 
 
 def _is_recurrent(step, first, one, group, names):
-    """Whether a group depends on itself; refused if not affinely, element by element."""
+    """Whether a group depends on itself. Raises a TypeError if it does and is not affine."""
     kinds = _depends(step, first, one, group)
     for k in group:
         kind, primitive = kinds[k]
@@ -77,7 +79,7 @@ def _names(state):
 
 
 def _solve(step, before, first, us, group, recurrent, reverse):
-    """The path of each leaf of a group, `[T, *B, ...]`: s_t = A_t s_{t-1} + b_t."""
+    """Solve s_t = A_t s_{t-1} + b_t for a group of leaves, each `[T, *B, ...]`."""
 
     def affine(others, u):
         def moved(leaves):
@@ -108,18 +110,18 @@ def _solve(step, before, first, us, group, recurrent, reverse):
 
 
 def _compose(earlier, later):
-    """A = A_2 A_1 and b = A_2 b_1 + b_2 of matrices `[T, L, L, ...]` of elements."""
+    """A = A_2 A_1 and b = A_2 b_1 + b_2, elementwise, for L leaves: A is `[T, L, L, ...]`."""
     (a_1, b_1), (a_2, b_2) = earlier, later
     return (a_2[:, :, :, None] * a_1[:, None]).sum(2), (a_2 * b_1[:, None]).sum(2) + b_2
 
 
 associative = Engine(_run)
-"""s_t = A_t s_{t-1} + b_t by an associative scan, log T deep instead of T.
+"""Solve s_t = A_t s_{t-1} + b_t by an associative scan, of depth log T instead of T.
 
-A and b are found by differentiating `step`, whose affinity is read off its jaxpr, so
-that any cell will do whose state, leaf by leaf or in groups of leaves, is affine in
-itself element by element: minGRU, minLSTM, LRU, under masks and resets too, and a
-fork's. A leaf may be any function of a group that is solved before it.
+The step must be affine in its state element by element, which is checked on its jaxpr; A
+and b are derivatives of the step. minGRU, minLSTM, LRU and custom cells qualify, masked
+and with resets too. Leaves are solved in groups that depend on each other; a leaf may be
+any function of a group that is solved before it.
 
 Raises:
   TypeError: the cell is not affine in its state; names the leaf and the operation.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine that is used where none is named."""
+"""The default engine: choose one by platform and shapes."""
 
 import math
 
@@ -13,26 +13,27 @@ from recur.engines.plain import scan
 
 
 SHORT = 8
-"""Time steps below which there is nothing to gain from a chunk."""
+"""Below this number of time steps chunks do not pay."""
 
 NARROW = 40_000
-"""Parameters of a cell up to which a single sequence is better off without chunks: an LSTM
-or GRU of 64 units, an RNN of 128."""
+"""Up to this number of parameters, that of an LSTM or GRU of about 64 units or an RNN of
+128, `hoisted` is faster than `chunked` on a single sequence."""
 
 
 def choose(platform: str, steps: int, batch: tuple[int, ...], parameters: int) -> Engine:
-    """The rule.
+    """Choose an engine.
 
-    On a CPU `chunked`, but for one sequence and a narrow cell `hoisted`: over the shapes
-    and cells of `python -m experiments.speed` their train steps take less time than those
-    of the plain scan, or the same, forward and backward; what was measured is in BUILD.md.
-    Elsewhere the plain scan, because on no other platform have they been measured.
+    On a CPU `chunked`, or `hoisted` for one sequence and a narrow cell. Over the shapes and
+    cells of `python -m experiments.speed` a train step takes no longer with them than with
+    the plain scan; BUILD.md has the measurements. On other platforms the plain scan, since
+    the others have not been measured there.
 
     Args:
       platform: as `jax.default_backend()`.
       steps: T.
-      batch: *B. Without a batch axis there may well be one that `jax.vmap` hides.
-      parameters: how many numbers they are.
+      batch: *B. An empty one does not count as a single sequence, because `jax.vmap` may
+        hide a batch axis.
+      parameters: the number of entries of all parameters.
     """
     if platform != "cpu" or steps < SHORT:
         return scan
@@ -48,4 +49,4 @@ def _run(cell, params, state, xs, *, reverse):
 
 
 auto = Engine(_run)
-"""The fastest exact engine known for the platform and the shape, by `choose`."""
+"""The fastest exact engine known for the platform and the shapes, by `choose`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference: all inputs projected at once, then `jax.lax.scan`."""
+"""The reference engine: project all inputs, then `jax.lax.scan`."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,11 @@ from recur.engine import Engine
 
 
 def plain(scan: Callable[..., Any]) -> Engine:
-    """The engine of a loop that has the signature of `jax.lax.scan`."""
+    """Make an engine of a function with the signature of `jax.lax.scan`.
+
+    Args:
+      scan: `(step, state, us, reverse=...) -> (state, ys)`.
+    """
 
     def run(cell, params, state, xs, *, reverse):
         us = cell.project(params, xs)
@@ -21,4 +25,4 @@ def plain(scan: Callable[..., Any]) -> Engine:
 
 
 scan = plain(jax.lax.scan)
-"""The readable loop, the one that all others are measured and tested against."""
+"""The readable loop, which other engines are tested and measured against."""

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient flow as a value: what travels back through time, for any cell.
+"""Gradient flow through time, for any cell.
 
-    adjoint.py        dL/ds_t                     parts.py    by path, by gate, by layer
-    lag.py            against distance in time    paths.py    what a path is
-    contributions.py  to dL/dtheta, by step       gates.py    values, half-lives
-    jacobian.py       ds_t/ds_{t-1}, products     window.py   the same without matrices
-    lyapunov.py       exponents, differentiable   theory.py   what should be seen
-    truncation.py     what TBPTT leaves out       dtypes.py   how far each can be believed
-    attribution.py    by the inputs               scaled.py   numbers that do not underflow
+    adjoint.py        dL/ds_t                           scaled.py    without underflow
+    lag.py            adjoints against lag              parts.py     by path, gate, layer
+    contributions.py  terms of dL/dtheta by step        paths.py     routes through a step
+    jacobian.py       ds_t/ds_{t-1} and products        gates.py     values and retention
+    window.py         singular values of wide cells     theory.py    predictions
+    lyapunov.py       exponents, differentiable         dtypes.py    error in each dtype
+    truncation.py     bias of truncated gradients       attribution.py  by input
 """
 
 from recur.flow.adjoint import adjoints, scaled_adjoints

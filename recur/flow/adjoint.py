@@ -20,9 +20,9 @@ class Trajectory(NamedTuple):
     """A forward pass.
 
     Attributes:
-      us: what the cell made of the inputs, for every step.
+      us: the projected inputs of every step, `[T, *B, ...]`.
       before: the state before every step, `[T, *B, ...]`.
-      states: the state after every step.
+      states: the state after every step, `[T, *B, ...]`.
     """
 
     us: Any
@@ -33,7 +33,14 @@ class Trajectory(NamedTuple):
 def trajectory(
     cell: Cell, params: Params, xs: jax.Array, state: State | None = None
 ) -> Trajectory:
-    """Run a cell, and keep all its states; `state` is the one before the first step."""
+    """Run a cell and store all states.
+
+    Args:
+      cell: any cell.
+      params: its parameters.
+      xs: `[T, *B, I]` inputs.
+      state: the state before the first step; `cell.initial_state` if None.
+    """
     first = cell.initial_state(params, batch_shape_of(xs)) if state is None else state
     us = cell.project(params, xs)
 
@@ -53,27 +60,28 @@ def adjoints(
     loss: Loss,
     state: State | None = None,
 ) -> tuple[jax.Array, State, State]:
-    """Total derivatives of a loss with respect to every state of a trajectory.
+    """Compute the total derivative of a loss with respect to the state at every step.
 
     adjoint_t = dL/ds_t = direct_t + (ds_{t+1}/ds_t)^T adjoint_{t+1}, adjoint_T = 0
 
-    s_t is the state after consuming x_t, direct_t the derivative through what the loss
-    reads of s_t itself, and the second term all that comes back through later steps.
+    s_t is the state after consuming x_t, direct_t the partial derivative of the loss with
+    respect to s_t, other states held fixed. The second term is the gradient through later
+    steps.
 
     Args:
       cell: any cell.
       params: its parameters.
-      xs: `[T, *B, I]` inputs, with the flags of a wrapped cell where it is one.
+      xs: `[T, *B, I]` inputs; with flags if the cell is `masked` or `resettable`.
       loss: `states -> scalar`, where `states` is the state's pytree with a leading T.
       state: the state before the first step; `cell.initial_state` if None.
 
     Returns:
       `(value, states, adjoints)`: the loss, the trajectory `[T, *B, ...]`, and its
-      total derivatives in the same structure. What is smaller than the dtype can hold
-      is zero here; `scaled_adjoints` keeps it.
+      total derivatives in the same structure. Numbers below the range of the dtype are
+      zero; `scaled_adjoints` represents them.
 
     Raises:
-      ValueError: the loss is not scalar, or `xs` does not fit.
+      ValueError: the loss is not scalar, or `xs` does not fit `params`.
     """
     value, states, scaled = scaled_adjoints(cell, params, xs, loss, state)
     return value, states, unscale(scaled)
@@ -87,21 +95,21 @@ def scaled_adjoints(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> tuple[jax.Array, State, ScaledAdjoints]:
-    """`adjoints` that neither underflow nor overflow, however long the sequence.
+    """Compute `adjoints` without underflow or overflow, for sequences of any length.
 
-    Each step of the reverse pass is rescaled by a power of two, which is exact, so
-    where the plain adjoint is a normal number the two agree to the last bit.
+    Each step of the reverse pass is rescaled by a power of two, which is exact: where the
+    plain adjoint is a normal number, the two agree to the last bit.
 
     Args:
       cell, params, xs, loss, state: as `adjoints`.
-      through: the paths, of `flow.paths_of`, on which gradient may go from a state to
-        the one before; None is all of them.
+      through: names of the paths (`flow.paths_of`) that gradient may take from a state to
+        the one before; None is all.
 
     Returns:
-      `(value, states, scaled)` with `scaled` a `ScaledAdjoints`.
+      `(value, states, adjoints)`, the adjoints as a `ScaledAdjoints`.
 
     Raises:
-      ValueError: as `adjoints`; or the cell has no such path.
+      ValueError: as `adjoints`; or the cell has no path of this name.
     """
     run = trajectory(cell, params, xs, state)
     value, direct = direct_adjoints(loss, run.states)
@@ -110,12 +118,12 @@ def scaled_adjoints(
 
 
 def batch_shape_of(xs: Any) -> tuple[int, ...]:
-    """*B of inputs `[T, *B, I]`, or of a tuple that begins with them."""
+    """Find *B of inputs `[T, *B, I]`, or of a tuple that begins with them."""
     return jax.tree.leaves(xs)[0].shape[1:-1]
 
 
 def direct_adjoints(loss: Loss, states: State) -> tuple[jax.Array, State]:
-    """The loss, and its derivatives by each state with all other states held fixed.
+    """Compute the loss and its derivative by each state, other states held fixed.
 
     Raises:
       ValueError: the loss is not scalar.
@@ -125,10 +133,10 @@ def direct_adjoints(loss: Loss, states: State) -> tuple[jax.Array, State]:
 
 
 def check_scalar(loss: Loss, states: State) -> None:
-    """Refuse a loss that is not scalar.
+    """Check that a loss is scalar.
 
     Raises:
-      ValueError: it is not.
+      ValueError: the loss is not scalar.
     """
     value = jax.eval_shape(loss, states)
     if getattr(value, "shape", None) != ():
@@ -142,7 +150,15 @@ def pull_back(
     direct: ScaledAdjoints,
     through: Collection[str] | None = None,
 ) -> ScaledAdjoints:
-    """Total adjoints from direct ones, `[T, *B, ...]`, through some paths or through all."""
+    """Compute total adjoints `[T, *B, ...]` from direct ones, by the reverse pass.
+
+    Args:
+      cell: any cell.
+      params: its parameters.
+      run: its forward pass.
+      direct: derivatives by each state, other states held fixed.
+      through: names of the paths that gradient may take; None is all.
+    """
     first = jax.tree.map(lambda leaf: leaf[0], run.before)
     step = restricted_step(cell, params, first, run.us, through)
 
@@ -163,10 +179,10 @@ def pull_back(
 def restricted_step(
     cell: Cell, params: Params, state: State, us: Any, through: Collection[str] | None
 ) -> Callable[[Params, State, Any], State]:
-    """`(params, state, u) -> state`, with gradient through these paths alone.
+    """Make a step `(params, state, u) -> state` with gradient through chosen paths only.
 
     Raises:
-      ValueError: the cell has no such path.
+      ValueError: the cell has no path of this name.
     """
     if through is None:
         return lambda params, state, u: cell.step(params, state, u)[0]

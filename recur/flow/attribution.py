@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which inputs a prediction depends on: its gradient by every input before it."""
+"""Attribute predictions to inputs, by gradients."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,12 +9,13 @@ import jax.numpy as jnp
 
 
 class Attribution(NamedTuple):
-    """What each input does to each prediction, of one sequence.
+    """The influence of each input on each prediction, for one sequence.
 
     Attributes:
       norm: `[N, T]`, the L2 norm of d p_n / d x_s, where p_n is the n-th prediction.
-      product: `[N, T]`, its inner product with x_s: to first order what p_n would lose
-        without x_s, and for a one-hot x_s the derivative by the symbol that is there.
+      product: `[N, T]`, the inner product of d p_n / d x_s and x_s: to first order the
+        change of p_n if x_s were zero, with the sign reversed. For a one-hot x_s it is
+        the derivative by the entry that is 1.
     """
 
     norm: jax.Array
@@ -24,20 +25,20 @@ class Attribution(NamedTuple):
 def attribution(
     predict: Callable[[jax.Array], jax.Array], xs: jax.Array, at_once: int = 32
 ) -> Attribution:
-    """d p_n / d x_s for every prediction n and every input s.
+    """Compute d p_n / d x_s for every prediction n and every input s.
 
     Args:
-      predict: `[T, I] -> [N]`, as ln p(target_n) of a language model for each step, or
-        one number of a classifier.
+      predict: `[T, I] -> [N]`, for example ln p(target_t) of a language model for each
+        step, or the logit of a classifier, N = 1.
       xs: `[T, I]` inputs, without a batch.
-      at_once: predictions whose gradients are in memory at the same time.
+      at_once: how many gradients to hold in memory at a time.
 
     Raises:
-      ValueError: `predict` does not give one axis.
+      ValueError: `predict` does not return one axis.
     """
     values, pull = jax.vjp(predict, xs)
     if values.ndim != 1:
-        raise ValueError(f"attribution: predict must give [N], got {values.shape}")
+        raise ValueError(f"attribution: predict must return [N], got {values.shape}")
 
     def of_one(chosen):
         (gradient,) = pull(chosen)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each time step contributes to the gradient of the parameters."""
+"""The contribution of each time step to the gradient of the parameters."""
 
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ class Contributions(NamedTuple):
     """The gradient of the parameters, step by step.
 
     Attributes:
-      gradient: the sum over all steps, as `jax.grad` has it.
-      log10_norm: `[T]` for each leaf, log10 of the L2 norm of what step t contributes.
-      cosine: `[T]` for each leaf, between what step t contributes and the sum.
+      gradient: the sum over all steps, equal to `jax.grad`.
+      log10_norm: `[T]` for each leaf, log10 of the L2 norm of the term of step t.
+      cosine: `[T]` for each leaf, between the term of step t and the sum.
     """
 
     gradient: Params
@@ -34,11 +34,11 @@ class Contributions(NamedTuple):
 def contributions(
     cell: Cell, params: Params, xs: jax.Array, loss: Loss, state: State | None = None
 ) -> Contributions:
-    """g_t = (ds_t/dtheta)^T dL/ds_t, with s_{t-1} held fixed; the sum over t is dL/dtheta.
+    """Compute g_t = (ds_t/dtheta)^T dL/ds_t, s_{t-1} held fixed; their sum is dL/dtheta.
 
-    Two passes over time, the first for the sum, so that memory holds one g_t at a time and
-    never T copies of the weights. Nothing underflows. What the parameters add through
-    an initial state of their own is not a step's, and not here.
+    Two passes over time, the first for the sum, hold one g_t in memory at a time, not T
+    copies of the weights. No term underflows. The gradient through a learned initial state
+    belongs to no step and is not included.
 
     Args:
       cell: any cell.
@@ -48,7 +48,7 @@ def contributions(
       state: the state before the first step; `cell.initial_state` if None.
 
     Raises:
-      ValueError: the loss is not scalar, or `xs` does not fit.
+      ValueError: the loss is not scalar, or `xs` does not fit `params`.
     """
     run = trajectory(cell, params, xs, state)
     _, direct = direct_adjoints(loss, run.states)
@@ -58,11 +58,11 @@ def contributions(
     peaks = total.exponent.reshape(len(total.exponent), -1).max(1)
 
     def contribution(step):
-        """`(g_t / 2**peak, peak)`."""
+        """Compute g_t / 2**peak."""
         before, x, adjoint, peak = step
 
         def apply(params):
-            u = jax.tree.map(lambda u: u[0], cell.project(params, _stretch(x)))
+            u = jax.tree.map(lambda u: u[0], cell.project(params, _one_step(x)))
             return cell.step(params, before, u)[0]
 
         _, pull = jax.vjp(apply, params)
@@ -91,18 +91,18 @@ def contributions(
     return Contributions(jax.tree.map(lambda g: scale_far(g, highest), whole), norms, cosines)
 
 
-def _stretch(x):
+def _one_step(x):
     return jax.tree.map(lambda leaf: leaf[None], x)
 
 
 def _norm(g):
-    """The L2 norm, of entries whose squares may be too small."""
+    """The L2 norm, also of entries whose squares underflow."""
     peak = jnp.abs(g).max(initial=0)
     return peak * jnp.sqrt(jnp.square(g / jnp.where(peak > 0, peak, 1)).sum())
 
 
 def _cosine(a, b):
-    """0 where one of them is zero."""
+    """The cosine of the angle between two arrays, 0 if one of them is zero."""
     return jnp.vdot(_unit(a), _unit(b)).real
 
 

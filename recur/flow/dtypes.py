@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same adjoint in several precisions, and how far back each can be believed."""
+"""The error of adjoints computed in different precisions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,13 +15,14 @@ from recur.flow.scaled import log10_norm
 
 
 class InDtype(NamedTuple):
-    """An adjoint in one dtype beside the truth.
+    """An adjoint in one dtype, compared with float64.
 
     Attributes:
-      curves: the state's pytree of `[T]` log10 norms by lag, -inf from where it is zero.
-      error: `[T]` by lag, ||found - true|| / ||true|| over the whole state and batch.
+      curves: the state's pytree of `[T]` log10 norms by lag, -inf where they underflow.
+      error: `[T]` by lag, ||found - true|| / ||true|| over the state, the mean over the
+        batch.
       accurate_up_to: the largest lag up to which every error is within the tolerance; -1
-        if not even lag 0 is.
+        if the error at lag 0 is not.
     """
 
     curves: State
@@ -38,42 +39,42 @@ def in_dtypes(
     state: State | None = None,
     tolerance: float = 0.1,
 ) -> dict[str, InDtype]:
-    """Compute one adjoint in each dtype, parameters, inputs and states rounded to it.
+    """Compute one adjoint in each dtype, with parameters, inputs and state rounded to it.
 
-    The truth is float64 with rescaled steps, which neither under- nor overflows. What is
-    compared with it is plain backpropagation, as training has it.
+    Each is plain backpropagation, as in training, compared with `scaled_adjoints` in
+    float64, which neither underflows nor overflows.
 
     Args:
       cell: any cell.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
       loss: `states -> scalar`, as in `adjoints`.
-      dtypes: to compute in.
+      dtypes: the dtypes to compute in.
       state: the state before the first step; `cell.initial_state` if None.
-      tolerance: the relative error that still counts as true.
+      tolerance: the largest relative error that counts as accurate.
 
     Returns:
-      Name of the dtype -> `InDtype`.
+      dtype name -> `InDtype`.
     """
     with jax.enable_x64(True):
         cast = lambda dtype: [_cast(tree, dtype) for tree in (params, xs, state)]
         run = lambda params, xs, state: scaled_adjoints(cell, params, xs, loss, state)[2]
         truth = jax.jit(run)(*cast(jnp.float64))
 
-        def judge(dtype):
+        def compare(dtype):
             p, x, s = cast(dtype)
             plain = lambda params, xs, state: _plain(cell, params, xs, loss, state)
             found = _cast(jax.jit(plain)(p, x, s), jnp.float64)
             error = _relative_error(found, truth)
             wrong = np.flatnonzero(~(error <= tolerance))
-            until = int(wrong[0]) - 1 if len(wrong) else len(error) - 1
-            return InDtype(_curves(found, truth.exponent.ndim), error, until)
+            last = int(wrong[0]) - 1 if len(wrong) else len(error) - 1
+            return InDtype(_curves(found, truth.exponent.ndim), error, last)
 
-        return {jnp.dtype(dtype).name: judge(dtype) for dtype in dtypes}
+        return {jnp.dtype(dtype).name: compare(dtype) for dtype in dtypes}
 
 
 def _plain(cell, params, xs, loss, state):
-    """The adjoints without rescaling: gradients of the loss by zeros added to the states."""
+    """Compute adjoints without rescaling: gradients by zeros added to the states."""
     first = cell.initial_state(params, batch_shape_of(xs)) if state is None else state
     us = cell.project(params, xs)
     steps = len(jax.tree.leaves(us)[0])
@@ -91,7 +92,7 @@ def _plain(cell, params, xs, loss, state):
 
 
 def _cast(tree, dtype):
-    """Floating leaves in a dtype, the others as they are."""
+    """Cast floating-point leaves to a dtype."""
 
     def cast(leaf):
         leaf = jnp.asarray(leaf)
@@ -118,7 +119,7 @@ def _relative_error(found, truth):
         difference = difference + squares(relative - np.asarray(mantissa))
         size = size + squares(np.asarray(mantissa))
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Where both are exactly zero, what was found is true.
+        # Where both are exactly zero, the error is 0, not NaN.
         error = np.where(difference == 0, 0, np.sqrt(difference / size))
     return error.reshape(len(exponent), -1).mean(1)[::-1]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gates do: their values, how far they are saturated, how long they remember."""
+"""Gate values, their saturation, and how long units retain their state."""
 
 import math
 from typing import NamedTuple
@@ -13,16 +13,17 @@ from recur.flow.paths import CARRY, paths_of
 
 
 SATURATED = 0.1
-"""A sigmoid within this of 0 or 1, as Karpathy, Johnson & Fei-Fei (2016) count it."""
+"""The distance from 0 or 1 below which a gate is saturated (Karpathy, Johnson & Fei-Fei,
+2016)."""
 
 
 class Gates(NamedTuple):
     """Gates over time.
 
     Attributes:
-      values: name -> `[T, *B, H]`, of every sigmoid of a named value, in (0, 1).
-      retention: the state's pytree of `[T, *B, H]`, d s_t[i] / d s_{t-1}[i] with all
-        named values held fixed: what is kept of each unit at a step.
+      values: name -> `[T, *B, H]` in (0, 1), the sigmoid of each named value that has one.
+      retention: the state's pytree of `[T, *B, H]`, the share of each unit that is kept:
+        d s_t[i] / d s_{t-1}[i] with all named values held fixed.
     """
 
     values: dict[str, jax.Array]
@@ -30,31 +31,31 @@ class Gates(NamedTuple):
 
 
 def gates(cell: Cell, params: Params, xs: jax.Array, state: State | None = None) -> Gates:
-    """Run a cell, and look at its gates.
+    """Run a cell and record its gates.
 
     Args:
-      cell: any cell; without names it has retention alone.
+      cell: any cell; `values` is empty for a cell without names.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
       state: the state before the first step; `cell.initial_state` if None.
 
     Raises:
-      ValueError: `xs` does not fit.
+      ValueError: `xs` does not fit `params`.
     """
     run = trajectory(cell, params, xs, state)
     first = jax.tree.map(lambda leaf: leaf[0], run.before)
     paths = paths_of(cell, params, first, run.us)
 
-    def look(before, u):
+    def record(before, u):
         found = paths.squashed(params, before, u)
         values = {k: v for k, v in found.items() if paths.squash[k] == "logistic"}
         return values, _retention(paths, params, before, u)
 
-    return Gates(*jax.lax.map(lambda x: look(*x), (run.before, run.us)))
+    return Gates(*jax.lax.map(lambda x: record(*x), (run.before, run.us)))
 
 
 def _retention(paths, params, before, u):
-    """The diagonal of the carried Jacobian, which is elementwise for each leaf."""
+    """Compute the diagonal of the Jacobian on the path `carry`, elementwise in each leaf."""
     copies = dict.fromkeys(paths.names, before)
     leaves, structure = jax.tree.flatten(before)
 
@@ -71,31 +72,31 @@ def _retention(paths, params, before, u):
 
 
 def saturation(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The fractions of time and batch in which a gate is closed, and in which it is open.
+    """Compute the shares of time and batch in which a gate is closed, and is open.
 
     Args:
-      values: `[T, *B, H]` in (0, 1).
+      values: `[T, *B, H]` in (0, 1), as in `Gates`.
 
     Returns:
-      `(below SATURATED [H], above 1 - SATURATED [H])`.
+      `(closed [H], open [H])`: values below `SATURATED`, and above 1 - `SATURATED`.
     """
     flat = values.reshape(-1, values.shape[-1])
     return (flat < SATURATED).mean(0), (flat > 1 - SATURATED).mean(0)
 
 
 def time_constant(retention: jax.Array) -> jax.Array:
-    """1 / (1 - f) steps; inf where all is kept."""
+    """Compute 1 / (1 - f) [steps] of a retention f; inf where f >= 1."""
     return jnp.where(retention < 1, 1 / (1 - jnp.minimum(retention, 1)), jnp.inf)
 
 
 def retention_half_life(retention: jax.Array) -> jax.Array:
-    """Steps after which half of a unit is left, ln 2 / -mean ln f over time and batch.
+    """Compute the steps after which half of a unit is left: ln 2 / -mean ln |f|.
 
     Args:
-      retention: `[T, *B, H]`.
+      retention: f `[T, *B, H]`, a leaf of `Gates.retention`; the mean is over T and *B.
 
     Returns:
-      `[H]`; 0 where nothing is kept, inf where nothing is lost.
+      `[H]` steps; 0 where nothing is kept, inf where nothing is lost.
     """
     logs = jnp.log(jnp.abs(retention)).reshape(-1, retention.shape[-1]).mean(0)
     return jnp.where(logs < 0, math.log(2) / -logs, jnp.inf)
@@ -104,18 +105,19 @@ def retention_half_life(retention: jax.Array) -> jax.Array:
 def by_symbol(
     values: jax.Array, symbols: jax.Array, count: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The mean of a gate over the steps at which each symbol is read.
+    """Average a gate over the steps at which each symbol is read.
 
     Args:
       values: `[T, *B, H]`.
       symbols: `[T, *B]` int, 0 to count - 1.
-      count: how many symbols there are.
+      count: the number of symbols.
 
     Returns:
-      `(means [count, H], how often each symbol is read [count])`; NaN for those that
-      are not.
+      `(means [count, H], occurrences [count])`; the mean of a symbol that does not
+      occur is NaN.
     """
-    flat, of = values.reshape(-1, values.shape[-1]), symbols.reshape(-1)
-    often = jnp.zeros(count, flat.dtype).at[of].add(1)
-    sums = jnp.zeros((count, flat.shape[-1]), flat.dtype).at[of].add(flat)
-    return jnp.where(often[:, None] > 0, sums / often[:, None], jnp.nan), often
+    flat, rows = values.reshape(-1, values.shape[-1]), symbols.reshape(-1)
+    occurrences = jnp.zeros(count, flat.dtype).at[rows].add(1)
+    sums = jnp.zeros((count, flat.shape[-1]), flat.dtype).at[rows].add(flat)
+    counts = occurrences[:, None]
+    return jnp.where(counts > 0, sums / counts, jnp.nan), occurrences

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jacobians of the state: of one step, and the singular values of their products."""
+"""Jacobians of a step, and the singular values of their products over time."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from recur.flow.scaled import ABSENT, decades, rescale
 
 
 EXACT = 512
-"""The widest state whose products are multiplied out: n^2 numbers, n^3 work a step."""
+"""The largest size n of the state for dense products: n^2 numbers, n^3 work a step."""
 
 
 class Flat(NamedTuple):
-    """A trajectory with ravelled states, N batch elements on one axis.
+    """A trajectory with states ravelled to vectors, and N batch elements on one axis.
 
     Attributes:
       step: `(s [n], u of one element) -> s [n]`.
@@ -38,7 +38,7 @@ def flatten(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> Flat:
-    """Run a cell, and ravel the leaves of its state one after the other."""
+    """Run a cell and ravel the leaves of its states in order."""
     run = trajectory(cell, params, xs, state)
     rank = 1 + len(batch_shape_of(xs))
 
@@ -63,21 +63,21 @@ def step_jacobians(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> jax.Array:
-    """ds_t/ds_{t-1} of every step.
+    """Compute ds_t/ds_{t-1} of every step.
 
     Args:
       cell: any cell.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
       state: the state before the first step; `cell.initial_state` if None.
-      through: the paths on which gradient may go; None is all of them.
+      through: names of the paths that gradient may take; None is all.
 
     Returns:
-      `[T, *B, n, n]`, row i and column j d s_t[i] / d s_{t-1}[j], the leaves of the
-      state ravelled one after the other.
+      `[T, *B, n, n]`, d s_t[i] / d s_{t-1}[j] in row i and column j, with the leaves of
+      the state ravelled in order.
 
     Raises:
-      ValueError: `xs` does not fit, or a path is unknown.
+      ValueError: `xs` does not fit `params`, or a path is unknown.
     """
     flat = flatten(cell, params, xs, state, through)
     jacobians = jax.vmap(jax.jacfwd(flat.step))
@@ -86,7 +86,7 @@ def step_jacobians(
 
 
 def spectral_radius(jacobians: jax.Array) -> jax.Array:
-    """The largest magnitude of an eigenvalue: `[..., n, n] -> [...]`."""
+    """Compute the largest magnitude of an eigenvalue: `[..., n, n] -> [...]`."""
     return jnp.abs(jnp.linalg.eigvals(jacobians)).max(-1)
 
 
@@ -98,12 +98,18 @@ def singular_values_by_lag(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> jax.Array:
-    """log10 of the largest singular values of ds_{T-1}/ds_{T-1-k}, for every lag k.
+    """Compute log10 of the largest singular values of ds_{T-1}/ds_{T-1-k}, for every lag k.
 
-    Multiplied out, so for narrow cells: n^2 numbers and n^3 work a step. A singular value
-    below the precision of the dtype times the largest is rounding.
+    Dense products take n^2 numbers and n^3 work a step, so this is for narrow cells; see
+    `window_singular_values` for wide ones. A singular value below the precision of the
+    dtype times the largest one is rounding error.
 
-    Args, raises: as `step_jacobians`; `count` is how many.
+    Args:
+      cell, params, xs, state, through: as `step_jacobians`.
+      count: the number of singular values.
+
+    Raises:
+      ValueError: as `step_jacobians`.
 
     Returns:
       `[T, *B, count]` by lag; 0 at lag 0, where the product is the identity.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient against distance in time: the lag curve, its slope and its half-life."""
+"""Gradient norms against distance in time: the lag curve, its slope, its half-life."""
 
 import math
 from collections.abc import Collection
@@ -20,10 +20,10 @@ def lag_curve(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> State:
-    """log10 ||dL/ds_{T-1-k}|| against the lag k, for each leaf of the state.
+    """Compute log10 ||dL/ds_{T-1-k}|| for every lag k and each leaf of the state.
 
-    The norm is L2 over units, the mean over the batch geometric. Nothing underflows:
-    the norms are taken from `scaled_adjoints`.
+    The L2 norm over units, and the geometric mean over the batch. The norms do not
+    underflow, as they are those of `scaled_adjoints`.
 
     Args:
       cell: any cell.
@@ -31,33 +31,34 @@ def lag_curve(
       xs: `[T, *B, I]` inputs.
       loss: `states -> scalar`, as in `adjoints`.
       state: the state before the first step; `cell.initial_state` if None.
-      through: the paths on which gradient may go; None is all of them.
+      through: names of the paths that gradient may take; None is all.
 
     Returns:
-      The state's pytree with a `[T]` array for each leaf, indexed by lag. -inf marks a
-      gradient that is exactly zero in some batch element, as that of an LSTM's c at
-      lag 0 is when the loss reads h alone.
+      The state's pytree with a `[T]` array for each leaf, indexed by lag; -inf where the
+      gradient of a batch element is exactly zero. An example is c of an LSTM at lag 0, if
+      the loss reads h alone.
 
     Raises:
-      ValueError: the loss is not scalar, `xs` does not fit, or a path is unknown.
+      ValueError: the loss is not scalar, `xs` does not fit `params`, or a path is unknown.
     """
     _, _, scaled = scaled_adjoints(cell, params, xs, loss, state, through)
     return jax.tree.map(by_lag, log10_norms(scaled))
 
 
 def by_lag(log_norms: jax.Array) -> jax.Array:
-    """`[T, *B]` log norms by step -> `[T]` by lag, the mean over the batch geometric."""
+    """Average log norms `[T, *B]` over the batch and index them by lag, `[T]`."""
     return log_norms.reshape(len(log_norms), -1).mean(1)[::-1]
 
 
 def slope(curve: jax.typing.ArrayLike) -> jax.Array:
-    """Least-squares slope of a lag curve, in nats a step, over its finite entries.
+    """Fit a line to the finite entries of a lag curve by least squares.
 
     Args:
       curve: `[..., T]` log10 norms indexed by lag.
 
     Returns:
-      `[...]` d ln||dL/ds|| / d lag; negative where gradient vanishes with distance.
+      `[...]` d ln||dL/ds|| / d lag [nats/step]; negative where gradient vanishes with
+      distance.
     """
     curve = jnp.asarray(curve)
     lag = jnp.arange(curve.shape[-1], dtype=curve.dtype)
@@ -70,9 +71,10 @@ def slope(curve: jax.typing.ArrayLike) -> jax.Array:
 
 
 def half_life(slope: jax.typing.ArrayLike) -> jax.Array:
-    """Steps over which gradient halves, ln 2 / -slope; inf where it does not shrink.
+    """Compute the steps over which gradient halves: ln 2 / -slope.
 
-    NaN where there is no slope, as of a state that is not fed back.
+    inf where gradient does not shrink. NaN where the slope is NaN, as it is for a state
+    that is not fed back.
     """
     slope = jnp.asarray(slope)
     return jnp.where(slope >= 0, jnp.inf, math.log(2) / -slope)

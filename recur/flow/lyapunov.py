@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lyapunov exponents: how fast nearby trajectories part, direction by direction."""
+"""Lyapunov exponents: the rates at which nearby trajectories diverge."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,9 @@ class Lyapunov(NamedTuple):
     """A Lyapunov spectrum.
 
     Attributes:
-      exponents: `[*B, count]` nats a step, the largest first but for what has not
-        converged.
-      running: `[T, *B, count]`, the mean over the steps so far after the transient: how
-        the exponents converge. NaN within the transient.
+      exponents: `[*B, count]` [nats/step], the largest first once they have converged.
+      running: `[T, *B, count]`, the mean over the steps from the transient to t, which
+        shows convergence; NaN within the transient.
     """
 
     exponents: jax.Array
@@ -35,21 +34,20 @@ def lyapunov(
 ) -> Lyapunov:
     """lambda_i = lim 1/T sum_t ln |R_t[i, i]|,  Q_t R_t = (ds_t/ds_{t-1}) Q_{t-1}.
 
-    The loop holds `count` tangents, never a Jacobian. Everything is differentiable, so
-    that gradient flossing (Engelken 2023) is `(lyapunov(...).exponents ** 2).sum()` in a
-    loss.
+    Memory holds `count` tangents, not a Jacobian. The result is differentiable: gradient
+    flossing (Engelken 2023) is `(lyapunov(...).exponents ** 2).sum()` in a loss.
 
     Args:
       cell: any cell.
       params: its parameters.
       xs: `[T, *B, I]` inputs; zeros for an autonomous network.
-      count: how many exponents; all if None.
+      count: the number of exponents; all if None.
       state: the state before the first step; `cell.initial_state` if None.
-      transient: steps at the start that turn the directions and count for nothing.
+      transient: steps at the start that align the directions and are not averaged.
 
     Raises:
-      ValueError: the transient is not shorter than `xs`, or there are not as many
-        exponents.
+      ValueError: the transient is not shorter than `xs`, or `count` is not between 1
+        and the size of the state.
 
     Papers: Benettin et al. 1980; Engelken, Wolf & Abbott, "Lyapunov spectra of chaotic
     recurrent neural networks", 2023; Vogt et al. 2022.
@@ -71,7 +69,7 @@ def lyapunov(
         columns, r = jnp.linalg.qr(jax.vmap(push)(before, u, columns))
         return columns, jnp.log(jnp.abs(jnp.diagonal(r, axis1=-2, axis2=-1)))
 
-    # Not the axes of the state: the first may have no part in what comes after.
+    # Random directions: along an axis of the state the next state may not change at all.
     drawn = jax.random.normal(jax.random.key(0), (width, count), flat.before.dtype)
     start = jnp.linalg.qr(drawn)[0]
     start = jnp.broadcast_to(start, (elements, width, count))

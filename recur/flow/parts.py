@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adjoints taken apart: what is direct and what comes back, by path, by gate, by layer."""
+"""Adjoints split into a direct and a recurrent part, by path, by gate and by layer."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
@@ -20,15 +20,15 @@ from recur.flow.scaled import ABSENT, ScaledAdjoints, add, rescale, shift
 
 
 class Parts(NamedTuple):
-    """An adjoint and what it is made of; every one a `ScaledAdjoints` by step.
+    """An adjoint and its parts, each a `ScaledAdjoints` with a leading T.
 
     Attributes:
-      total: dL/ds_t, all in all.
-      direct: what acts on s_t itself, all later states held fixed.
-      recurrent: what comes back from s_{t+1}; direct + recurrent = total.
-      paths: path -> its part of `recurrent`; they add up to it.
-      gates: name -> dL/dv_t, of the values that are named in a step, as pre-activations.
-      inputs: dL/dx_t, where the inputs are one array.
+      total: dL/ds_t.
+      direct: the derivative by s_t, other states held fixed.
+      recurrent: the gradient from s_{t+1}; direct + recurrent = total.
+      paths: path -> its part of `recurrent`; they add up to `recurrent`.
+      gates: name -> dL/dv_t, where v is a named value such as the input of a gate.
+      inputs: dL/dx_t.
     """
 
     total: ScaledAdjoints
@@ -47,15 +47,15 @@ def parts(
     state: State | None = None,
     through: Collection[str] | None = None,
 ) -> tuple[jax.Array, State, Parts]:
-    """`scaled_adjoints`, taken apart.
+    """Compute `scaled_adjoints` and split them.
 
     Args:
-      cell: any cell, with inputs that are one array.
+      cell: any cell whose inputs are one array, so not a `masked` one.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
       loss: `states -> scalar`, as in `adjoints`.
       state: the state before the first step; `cell.initial_state` if None.
-      through: the paths on which gradient may go; None is all of them.
+      through: names of the paths that gradient may take; None is all.
 
     Returns:
       `(value, states, parts)`.
@@ -66,7 +66,7 @@ def parts(
     run = trajectory(cell, params, xs, state)
     value, direct = direct_adjoints(loss, run.states)
     scaled = rescale(direct, xs.shape[:-1])
-    return value, run.states, take_apart(cell, params, xs, run, scaled, through)
+    return value, run.states, split_adjoints(cell, params, xs, run, scaled, through)
 
 
 def stack_parts(
@@ -76,20 +76,23 @@ def stack_parts(
     loss: Callable[[tuple[State, ...]], jax.Array],
     states: Sequence[State | None] | None = None,
 ) -> tuple[jax.Array, tuple[State, ...], tuple[Parts, ...]]:
-    """`parts` of every layer of a stack, in which each reads the h of the one below.
+    """Compute `parts` of every layer of a stack, where each layer reads h of the one below.
 
-    What is direct for a layer is all that leaves it upwards: to the loss, and to the
-    layers above at the same and at later steps.
+    The direct part of a layer is the gradient through everything above it: the loss, and
+    the layers above at the same and at later steps.
 
     Args:
-      cells: from the bottom up.
-      params: theirs.
-      xs: `[T, *B, I]` inputs of the first.
+      cells: from the input upwards.
+      params: of each layer.
+      xs: `[T, *B, I]` inputs of the first layer.
       loss: `(states of each layer) -> scalar`.
-      states: before the first step, of each layer.
+      states: of each layer before the first step; `cell.initial_state` for None.
 
     Returns:
       `(value, states of each layer, parts of each layer)`.
+
+    Raises:
+      ValueError: as `parts`.
     """
     runs, inputs = [], [xs]
     for cell, weights, state in zip(cells, params, states or [None] * len(cells), strict=True):
@@ -101,12 +104,12 @@ def stack_parts(
         direct = rescale(directs[layer], xs.shape[:-1])
         if found:
             direct = add(direct, _into_h(found[0].inputs, runs[layer].states))
-        here = take_apart(cells[layer], params[layer], inputs[layer], runs[layer], direct)
+        here = split_adjoints(cells[layer], params[layer], inputs[layer], runs[layer], direct)
         found.insert(0, here)
     return value, tuple(run.states for run in runs), tuple(found)
 
 
-def take_apart(
+def split_adjoints(
     cell: Cell,
     params: Params,
     xs: jax.Array,
@@ -114,17 +117,24 @@ def take_apart(
     direct: ScaledAdjoints,
     through: Collection[str] | None = None,
 ) -> Parts:
-    """The parts of the adjoints of a trajectory, from the direct ones `[T, *B, ...]`."""
+    """Compute total adjoints from direct ones and split them.
+
+    Args:
+      cell, params, xs: the cell, its parameters and inputs.
+      run: its forward pass.
+      direct: derivatives by each state `[T, *B, ...]`, other states held fixed.
+      through: names of the paths that gradient may take; None is all.
+    """
     total = pull_back(cell, params, run, direct, through)
     first = jax.tree.map(lambda leaf: leaf[0], run.before)
     paths = paths_of(cell, params, first, run.us)
-    one = jax.tree.map(lambda leaf: leaf[0], run.us)
-    blank = jax.tree.map(jnp.zeros_like, paths.values(params, first, one))
+    u = jax.tree.map(lambda leaf: leaf[0], run.us)
+    probes = jax.tree.map(jnp.zeros_like, paths.values(params, first, u))
 
     def pull(step):
         before, u, total = step
         copies = dict.fromkeys(paths.names, before)
-        _, back = jax.vjp(lambda *parts: paths.step(params, *parts), copies, u, blank)
+        _, back = jax.vjp(lambda *given: paths.step(params, *given), copies, u, probes)
         by_path, du, by_gate = back(total.mantissa)
 
         def scaled(tree):
@@ -150,7 +160,7 @@ def take_apart(
 
 
 def _one_step_earlier(scaled):
-    """What step t hands back belongs to s_{t-1}; nothing comes back to the last state."""
+    """Shift by one step: the pullback of step t is a gradient by s_{t-1}."""
     mantissa = jax.tree.map(
         lambda leaf: jnp.concatenate([leaf[1:], jnp.zeros_like(leaf[:1])]), scaled.mantissa
     )
@@ -159,7 +169,7 @@ def _one_step_earlier(scaled):
 
 
 def _into_h(inputs, states):
-    """An adjoint of the first leaf of a state as one of the state."""
+    """Extend an adjoint of h, the first leaf, to the whole state by zeros."""
     h, *others = jax.tree.leaves(states)
     leaves = [inputs.mantissa.astype(h.dtype), *map(jnp.zeros_like, others)]
     mantissa = jax.tree.unflatten(jax.tree.structure(states), leaves)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paths on which a state acts on the next one, told apart by the names in a step.
+"""Paths of a step, to split the Jacobian ds_t/ds_{t-1} into terms.
 
-Each way from s_{t-1} to s_t belongs to the first named value that it passes, or to
-`carry` where it passes none. So s_t = F(s, s, ..., s), one copy of s_{t-1} for each path,
-and by the chain rule the derivatives by the copies add up to the whole: in an LSTM,
-`carry` is c_t = f * c_{t-1} with the gate f held fixed, the constant error carousel of
-Hochreiter & Schmidhuber (1997), and `forget` is what c_{t-1} multiplies.
+A path is a route from s_{t-1} to s_t, labelled by the first named value on it, or by
+`carry` if there is none. The step is s_t = F(s, s, ..., s) with one copy of s_{t-1} for
+each path, and by the chain rule the derivatives by the copies add up to the Jacobian. In
+an LSTM, `carry` is c_t = f * c_{t-1} with the gate f held fixed, the constant error
+carousel of Hochreiter & Schmidhuber (1997), and `forget` is the route through f.
 
-Names come from `recur.names`. Where a cell has none, its paths are the products of the
-state with a matrix of parameters, under the name of the matrix.
+Names come from `recur.names`. In a cell without names, the named values are the products
+of the state with a matrix of parameters, labelled by the name of the matrix.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -21,20 +21,20 @@ from recur.jaxpr import bind, evaluate, read, split_step, variables
 
 
 CARRY = "carry"
-"""The path that passes no named value."""
+"""The label of the path through no named value."""
 
 
 class Paths(NamedTuple):
-    """The step of a cell by paths.
+    """The step of a cell as a function of one state for each path.
 
     Attributes:
       names: of the paths, `carry` first, then in the order of the step.
-      step: `(params, {path: state}, u, probes) -> state`, where `probes` are added to
-        the named values; a name without a probe is left as it is.
-      values: `(params, state, u) -> {name: value}`, without `carry`.
-      squashed: `(params, state, u) -> {name: value}`, after the sigmoid or tanh that
-        alone reads the named value; a name without one is left out.
-      squash: name -> `logistic` or `tanh`.
+      step: `(params, {path: state}, u, probes) -> state`. A probe `{name: array}` is added
+        to the named value; names without a probe are allowed.
+      values: `(params, state, u) -> {name: value}`, the named values.
+      squashed: `(params, state, u) -> {name: value}`, after the sigmoid or tanh that reads
+        the named value first; names without one are missing.
+      squash: name -> `logistic` or `tanh`, the function in `squashed`.
     """
 
     names: tuple[str, ...]
@@ -45,20 +45,20 @@ class Paths(NamedTuple):
 
 
 def paths_of(cell: Cell, params: Params, state: State, us: Any) -> Paths:
-    """Tell the paths of a cell apart.
+    """Find the paths of a cell.
 
     Args:
       cell: any cell.
       params: its parameters, or their shapes.
-      state: its state, or its shapes.
-      us: what `cell.project` made of the input, or its shapes.
+      state: its state, or the shapes.
+      us: the output of `cell.project`, or the shapes.
     """
     parts = split_step(cell, params, state, us)
     jaxpr = parts.jaxpr
     named_values = _named_values(jaxpr) or _weight_products(parts, params)
 
     def run(params, copies, u, probes):
-        """The environment of the step after it ran, carry last."""
+        """Evaluate the step once for each path. Returns the values of its variables."""
         found: dict[Any, jax.Array] = {}
         for var, name in [*named_values.items(), (None, CARRY)]:
             env = dict(zip(jaxpr.constvars, parts.constants, strict=True))
@@ -96,10 +96,10 @@ def paths_of(cell: Cell, params: Params, state: State, us: Any) -> Paths:
 
 
 def check_paths(names: Collection[str], known: Collection[str]) -> None:
-    """Refuse the name of a path that a cell does not have.
+    """Check names of paths.
 
     Raises:
-      ValueError: with the names that it has.
+      ValueError: the cell has no path of a name; lists those it has.
     """
     for name in names:
         if name not in known:
@@ -107,7 +107,7 @@ def check_paths(names: Collection[str], known: Collection[str]) -> None:
 
 
 def keep(copies: Mapping[str, State], through: Collection[str] | None) -> dict[str, State]:
-    """The copies, with no gradient but through these paths; None is through all."""
+    """Stop the gradient of all copies but those of chosen paths; None keeps all."""
     return {
         name: copy
         if through is None or name in through
@@ -117,7 +117,7 @@ def keep(copies: Mapping[str, State], through: Collection[str] | None) -> dict[s
 
 
 def _named_values(jaxpr):
-    """Variable -> name, of all values that were named."""
+    """Find values named by `recur.names`. Returns variable -> name."""
     return _distinct(
         (eqn.outvars[0], eqn.params["name"])
         for eqn in jaxpr.eqns
@@ -126,7 +126,7 @@ def _named_values(jaxpr):
 
 
 def _weight_products(parts, params):
-    """Variable -> name of the parameters, of all products of state and parameters."""
+    """Find products of state and parameters. Returns variable -> name of the matrix."""
     labels = [
         jax.tree_util.keystr(path, simple=True, separator=".") or "weights"
         for path, _ in jax.tree_util.tree_leaves_with_path(params)
@@ -139,7 +139,7 @@ def _weight_products(parts, params):
 
 
 def _distinct(pairs):
-    """Variable -> name; a name that comes again is given a number."""
+    """Number repeated names. Returns variable -> name."""
     seen: dict[str, int] = {CARRY: 1}
     found = {}
     for var, name in pairs:
@@ -149,7 +149,7 @@ def _distinct(pairs):
 
 
 def _squashers(jaxpr, named_values):
-    """Name -> the sigmoid or tanh that is first to read the named value."""
+    """Find the first sigmoid or tanh of each named value. Returns name -> equation."""
     found: dict[str, Any] = {}
     for eqn in jaxpr.eqns:
         for var in variables(eqn.invars):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers too small or too large for their dtype: a mantissa and a power of two."""
+"""Arrays of numbers below or above the range of their dtype, as mantissa * 2**exponent."""
 
 import functools
 import math
@@ -13,14 +13,14 @@ from recur.cell import State
 
 
 ABSENT = -(2**20)
-"""Exponent of an adjoint that is zero: below every exponent that a product reaches."""
+"""The exponent of zero, below that of any product."""
 
 
 class ScaledAdjoints(NamedTuple):
-    """Adjoints too small or too large for their dtype: mantissa * 2**exponent.
+    """Adjoints below or above the range of their dtype: mantissa * 2**exponent.
 
     Attributes:
-      mantissa: the states' pytree of `[T, *B, ...]`, all entries below 2 in magnitude.
+      mantissa: the state's pytree of `[T, *B, ...]`, entries below 2 in magnitude.
       exponent: `[T, *B]` int32, shared by all leaves.
     """
 
@@ -29,14 +29,15 @@ class ScaledAdjoints(NamedTuple):
 
 
 def unscale(scaled: ScaledAdjoints) -> Any:
-    """The pytree as plain numbers; what is smaller than the dtype can hold is zero."""
+    """Convert to plain numbers; those below the range of the dtype become zero."""
     return jax.tree.map(lambda m: scale_far(m, scaled.exponent), scaled.mantissa)
 
 
 def log10_norms(scaled: ScaledAdjoints) -> Any:
-    """log10 of the L2 norm over units: the pytree with `[T, *B]` for each leaf.
+    """Compute log10 of the L2 norm over units, without underflow.
 
-    -inf for exact zeros. Nothing underflows.
+    Returns:
+      The state's pytree with `[T, *B]` for each leaf; -inf for exact zeros.
     """
     rank = scaled.exponent.ndim
 
@@ -47,16 +48,16 @@ def log10_norms(scaled: ScaledAdjoints) -> Any:
 
 
 def decades(exponent: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
-    """log10 of 2**exponent, in the real dtype that goes with a dtype."""
+    """Compute log10 of 2**exponent, in the real counterpart of a dtype."""
     return exponent.astype(jnp.finfo(dtype).dtype) * math.log10(2)
 
 
 def log10_norm(leaf: jax.Array, leading: int) -> jax.Array:
-    """log10 of the L2 norm over all but the `leading` axes; -inf for exact zeros."""
+    """Compute log10 of the L2 norm over all axes after `leading`; -inf for exact zeros."""
     axes = tuple(range(leading, leaf.ndim))
     size = jnp.abs(leaf)
     peak = size.max(axes, keepdims=True, initial=0)
-    # Squares of what is far below the peak of its own leaf may vanish, no others.
+    # Only squares of entries far below the peak of their own leaf can underflow.
     ratio = size / jnp.where(peak > 0, peak, 1)
     norm = jnp.sqrt(jnp.square(ratio).sum(axes))
     return jnp.log10(norm) + jnp.log10(peak.reshape(norm.shape))
@@ -70,7 +71,7 @@ def scale(leaf: jax.Array, exponent: jax.Array) -> jax.Array:
 
 
 def scale_far(leaf: jax.Array, exponent: jax.Array) -> jax.Array:
-    """`scale` where the power itself may be out of range: in two halves."""
+    """`scale` in two halves, for powers of two out of the range of the dtype."""
     half = exponent // 2
     return scale(scale(leaf, half), exponent - half)
 
@@ -85,19 +86,19 @@ def rescale(tree: Any, batch_shape: Sequence[int]) -> ScaledAdjoints:
     peaks = [jnp.frexp(largest(leaf)) for leaf in jax.tree.leaves(tree)]
     exponent = functools.reduce(jnp.maximum, [jnp.where(m > 0, e, ABSENT) for m, e in peaks])
     power = jnp.where(exponent > ABSENT, -exponent, 0)
-    # The inverse of a subnormal's scale is itself out of range.
+    # The inverse of the scale of a subnormal number is out of range.
     mantissa = jax.tree.map(lambda leaf: scale_far(leaf, power), tree)
     return ScaledAdjoints(mantissa, exponent)
 
 
 def shift(scaled: ScaledAdjoints, exponent: jax.Array) -> ScaledAdjoints:
-    """Times 2**exponent."""
+    """Multiply by 2**exponent."""
     total = jnp.maximum(scaled.exponent + exponent, ABSENT)
     return ScaledAdjoints(scaled.mantissa, total)
 
 
 def add(a: ScaledAdjoints, b: ScaledAdjoints) -> ScaledAdjoints:
-    """The sum of two scaled trees, under the larger of their exponents."""
+    """Add two scaled trees, under the larger of their exponents."""
     exponent = jnp.maximum(a.exponent, b.exponent)
     mantissa = jax.tree.map(
         lambda x, y: scale(x, a.exponent - exponent) + scale(y, b.exponent - exponent),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What theory says gradient should do, to be drawn over what is measured."""
+"""Predictions of gradient flow from theory, to compare with measurements."""
 
 import math
 from collections.abc import Callable
@@ -11,12 +11,12 @@ import numpy as np
 
 
 class MeanField(NamedTuple):
-    """An infinitely wide h_t = tanh(W h_{t-1} + V x_t + b).
+    """Statistics of an infinitely wide h_t = tanh(W h_{t-1} + V x_t + b).
 
     Attributes:
       variance: q, of a pre-activation at the fixed point.
       chi: chi_1, the mean squared singular value of ds_t/ds_{t-1}.
-      slope: 0.5 ln chi_1, by which the log norm of a gradient changes [nats/step].
+      slope: 0.5 ln chi_1, the change of the log norm of a gradient [nats/step].
     """
 
     variance: float
@@ -27,7 +27,7 @@ class MeanField(NamedTuple):
 def mean_field(recurrent: float, drive: float, bias: float = 0.0) -> MeanField:
     """q = a E[tanh^2(sqrt(q) z)] + v + b,  chi_1 = a E[sech^4(sqrt(q) z)],  z ~ N(0, 1).
 
-    Inputs are taken to be fresh at every step.
+    Assumes independent inputs at every step.
 
     Args:
       recurrent: a, H times the variance of an entry of W.
@@ -37,7 +37,8 @@ def mean_field(recurrent: float, drive: float, bias: float = 0.0) -> MeanField:
     Paper: Chen, Pennington & Schoenholz, "Dynamical isometry and a mean field theory of
     RNNs", 2018.
     """
-    # Evenly spaced: Gauss and Hermite's nodes are too far apart for steep functions.
+    # Evenly spaced nodes: those of Gauss-Hermite quadrature are too far apart where
+    # tanh(sqrt(q) z) is steep.
     nodes = np.linspace(-12, 12, 4001)
     weights = np.exp(-np.square(nodes) / 2)
     weights = weights / weights.sum()
@@ -55,10 +56,17 @@ def mean_field(recurrent: float, drive: float, bias: float = 0.0) -> MeanField:
 
 
 def norm_bound(weights: jax.Array, steepest: float = 1.0) -> jax.Array:
-    """ln(gamma sigma_max(W)), which no slope of h_t = g(W h_{t-1} + ...) exceeds.
+    """Compute ln(gamma sigma_max(W)), an upper bound of the slope of a lag curve.
 
-    ||ds_t/ds_{t-k}|| <= (gamma sigma_max(W))^k, with gamma the steepest slope of g: 1 for
-    tanh, 1/4 for a sigmoid.
+    For h_t = g(W h_{t-1} + ...), ||ds_t/ds_{t-k}|| <= (gamma sigma_max(W))^k, where gamma
+    is the largest |g'|.
+
+    Args:
+      weights: W `[H, H]`.
+      steepest: gamma: 1 for tanh, 1/4 for a sigmoid.
+
+    Returns:
+      The bound [nats/step].
 
     Paper: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural
     networks", 2013.
@@ -67,17 +75,19 @@ def norm_bound(weights: jax.Array, steepest: float = 1.0) -> jax.Array:
 
 
 def gate_slope(bias: jax.typing.ArrayLike) -> jax.Array:
-    """ln sigma(b): of what a gate with no other input than its bias carries [nats/step]."""
+    """Compute ln sigma(b), the slope of a gate that depends on its bias b alone [nats/step].
+    """
     return jax.nn.log_sigmoid(jnp.asarray(bias, float))
 
 
 def gate_curve(biases: jax.Array, lags: jax.typing.ArrayLike) -> jax.Array:
-    """log10 of the root mean square over units of sigma(b)^k.
+    """Compute log10 of the root mean square over units of sigma(b)^k.
 
-    What gates carry over k steps that have no other input than their biases.
+    The share of the state that is kept over k steps by gates that depend on their biases
+    alone.
 
     Args:
-      biases: b of each unit `[H]`.
+      biases: b `[H]`.
       lags: k `[K]`.
 
     Returns:
@@ -89,12 +99,12 @@ def gate_curve(biases: jax.Array, lags: jax.typing.ArrayLike) -> jax.Array:
 
 
 def chrono_curve(longest: int, lags: jax.typing.ArrayLike) -> jax.Array:
-    """log10 of the root mean square of f^k over gates f = u / (1 + u), u ~ U[1, T - 1].
+    """Compute log10 of the root mean square of f^k, f = u / (1 + u), u ~ U[1, T - 1].
 
-    What chrono initialisation carries over k steps, on the gates' biases alone.
+    `gate_curve` of infinitely many units with chrono initialisation.
 
     Args:
-      longest: T [steps].
+      longest: T, the longest time constant [steps].
       lags: k `[K]`.
 
     Returns:

@@ -12,12 +12,12 @@ from recur.flow.adjoint import Loss, batch_shape_of, check_scalar
 
 
 class Truncation(NamedTuple):
-    """The truncated gradient of the parameters against the full one.
+    """The truncated gradient of the parameters, compared with the full one.
 
     Attributes:
       lengths: `[N]` steps between borders.
-      cosine: `[N]` between the two; NaN where one of them is zero.
-      ratio: `[N]` norm of the truncated over that of the full.
+      cosine: `[N]` between truncated and full; NaN where one of them is zero.
+      ratio: `[N]` the norm of the truncated over the norm of the full.
     """
 
     lengths: jax.Array
@@ -33,18 +33,17 @@ def truncation(
     lengths: Sequence[int],
     state: State | None = None,
 ) -> Truncation:
-    """Truncate the gradient at borders every so many steps, and compare.
+    """Truncate the gradient at a border every `length` steps, and compare with the full one.
 
-    No gradient crosses a border, as in `recur.tbptt`, while values do. Borders are counted
-    from the end, so that a loss of the last step alone is felt as many steps back as the
-    length says.
+    As in `recur.tbptt`, values cross a border and gradients do not. Borders are counted
+    from the end, so the gradient of a loss of the last step reaches `length` steps back.
 
     Args:
       cell: any cell.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
       loss: `states -> scalar`, as in `adjoints`.
-      lengths: steps between borders, 1 to T.
+      lengths: steps between borders, each 1 to T.
       state: the state before the first step; `cell.initial_state` if None.
 
     Raises:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The largest singular values of the Jacobian over a whole window of time, for cells of any
-width."""
-
+"""Singular values of the Jacobian over a window of time, for cells of any width."""
 
 import jax
 import jax.numpy as jnp
@@ -22,27 +20,28 @@ def window_singular_values(
     exact: bool | None = None,
     sweeps: int = 30,
 ) -> jax.Array:
-    """log10 of the largest singular values of ds_{T-1}/ds_{T-1-window}.
+    """Compute log10 of the largest singular values of ds_{T-1}/ds_{T-1-window}.
 
-    Exact by a dense product. Else without any matrix, by orthogonal iteration: `count`
-    tangents are pushed forward through the window (`jax.jvp`) and pulled back (`jax.vjp`),
-    `sweeps` times; the error shrinks with (sigma_{count+1} / sigma_j)^(2 sweeps).
+    If `exact`, by a dense product of Jacobians. Otherwise by orthogonal iteration, without
+    a matrix: `count` tangents are pushed forward through the window (`jax.jvp`) and pulled
+    back (`jax.vjp`), `sweeps` times. The relative error of the j-th value shrinks as
+    (sigma_{count+1} / sigma_j)^(2 sweeps).
 
     Args:
       cell: any cell.
       params: its parameters.
       xs: `[T, *B, I]` inputs.
-      window: the last steps, over which the product goes [steps].
-      count: how many.
+      window: the number of steps before the last state.
+      count: the number of singular values.
       state: the state before the first step; `cell.initial_state` if None.
-      exact: None is exact up to a state of `EXACT` numbers.
-      sweeps: of the iteration.
+      exact: use dense products; None is True up to a state of `EXACT` numbers.
+      sweeps: the number of iterations.
 
     Returns:
       `[*B, count]`, the largest first.
 
     Raises:
-      ValueError: the window is longer than the sequence, or `xs` does not fit.
+      ValueError: the window is not 1 to T steps, or `xs` does not fit `params`.
     """
     steps = len(jax.tree.leaves(xs)[0])
     if not 1 <= window <= steps:
@@ -59,8 +58,8 @@ def window_singular_values(
         guess = jax.random.normal(key, (width, min(count, width)), flat.before.dtype)
         tangents = _orthonormal(guess)
     tangents = jnp.broadcast_to(tangents, (flat.before.shape[1], *tangents.shape))
-    for_all = lambda v: _orthonormal(_pull(flat, _push(flat, v)[0]))
-    tangents = tangents if exact else _repeat(for_all, tangents, sweeps)
+    sweep = lambda v: _orthonormal(_pull(flat, _push(flat, v)[0]))
+    tangents = tangents if exact else _repeat(sweep, tangents, sweeps)
     mantissa, exponent = _push(flat, tangents)
     values = jnp.linalg.svd(mantissa, compute_uv=False)[:, :count]
     found = jnp.log10(values) + decades(exponent, values.dtype)[:, None]
@@ -76,7 +75,7 @@ def _orthonormal(columns):
 
 
 def _push(flat: Flat, tangents):
-    """M V, scaled: `[N, n, k] -> ([N, n, k], [N] exponents)`."""
+    """Compute M V for `[N, n, k]` tangents V, as mantissas and exponents `[N]`."""
 
     def one(s, u, columns):
         push = lambda v: jax.jvp(lambda s: flat.step(s, u), (s,), (v,))[1]
@@ -86,7 +85,7 @@ def _push(flat: Flat, tangents):
 
 
 def _pull(flat: Flat, tangents):
-    """M^T U, its scale dropped."""
+    """Compute M^T U up to scale."""
 
     def one(s, u, columns):
         _, pull = jax.vjp(lambda s: flat.step(s, u), s)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from and to other libraries, as plain dictionaries of arrays.
+"""Convert weights from and to other libraries, as plain dictionaries of arrays.
 
     params = recur.interop.load("torch.LSTM", {k: v.numpy() for k, v in m.state_dict().items()})
     state, ys = recur.stack([recur.lstm(128)] * 2).apply(params, xs)
 
-No other library is imported. Differences between dialects that change a sign or a
-place are undone here; `DIALECTS[name].cell` is the cell that then computes the same.
+No other library is imported. Differences in sign and order of the gates are converted;
+`DIALECTS[name].cell` makes the cell that computes the same with the loaded weights.
 """
 
 import re
@@ -22,27 +22,27 @@ __all__ = ["DIALECTS", "Dialect", "Entry", "dump", "load"]
 
 
 def load(dialect: str, weights: Mapping[str, Any]) -> Params:
-    """Parameters of a cell from the weights of another library.
+    """Convert the weights of another library to parameters of a cell.
 
-    Where a library has two biases that act as one, they are added.
+    Two biases of a library that are always added become one.
 
     Args:
       dialect: a name in `DIALECTS`.
-      weights: arrays by name, nested as the library nests them: the `state_dict` of
-        PyTorch with NumPy arrays; the collection `params` of a Linen cell; the pure
-        dictionary of an NNX cell; `kernel`, `recurrent_kernel` and `bias` of a Keras
-        layer; all parameters of one Haiku core of default name.
+      weights: arrays by name, nested as in the library: the `state_dict` of PyTorch with
+        NumPy arrays; the collection `params` of a Linen cell; the pure dictionary of an
+        NNX cell; `kernel`, `recurrent_kernel` and `bias` of a Keras layer; all parameters
+        of one Haiku core with its default name.
 
     Returns:
-      The parameters of `DIALECTS[dialect].cell`. Of a PyTorch layer a tuple with an
-      entry for each layer, as `recur.stack` takes it; an entry is a pair where the
-      layer is bidirectional, as `recur.bidirectional` takes it.
+      The parameters of `DIALECTS[dialect].cell`. For a PyTorch module, the parameters of
+      `recur.stack`: a tuple with an entry for each layer, which is a pair, as for
+      `recur.bidirectional`, if the module is bidirectional.
 
     Raises:
-      ValueError: the dialect is unknown; an array is missing, too many, or of a shape
-        that does not go with the others.
-      TypeError: something is not an array of floats; dtypes are mixed; or they are
-        float64 and JAX would cast them silently.
+      ValueError: the dialect is unknown; an array is missing or unknown; or its shape
+        does not fit the other arrays.
+      TypeError: a value is not an array of floats; dtypes are mixed; or they are float64
+        and JAX would cast them silently.
     """
     found = find_dialect(dialect)
     arrays = flat_arrays(dialect, weights)
@@ -54,25 +54,29 @@ def load(dialect: str, weights: Mapping[str, Any]) -> Params:
         match = re.fullmatch(r"(\w+?)_l(\d+)((?:_reverse)?)", name)
         if match is None:
             raise ValueError(f"{dialect}: unknown weight {name}; names end in _l0, _l1, ...")
-        base, layer, way = match.groups()
-        layers.setdefault((int(layer), way), {})[(base,)] = array
+        base, layer, direction = match.groups()
+        layers.setdefault((int(layer), direction), {})[(base,)] = array
     return _layers(dialect, found, layers)
 
 
 def dump(dialect: str, params: Params) -> dict[str, Any]:
-    """The weights of another library from parameters; `load` of them is `params`, exactly.
+    """Convert parameters to the weights of another library: the inverse of `load`.
 
-    Of two biases that act as one, the first has all and the second is zero. One number
-    is exact only to rounding: the forget bias of Haiku's LSTM, which is 1 less there.
+    Of two biases that are always added, the second is zero. `load(dump(params))` equals
+    `params` exactly, except for the forget bias of Haiku's LSTM, which is stored as
+    b_f - 1 and so rounded.
 
     Args:
       dialect: a name in `DIALECTS`.
-      params: as `load` returns them.
+      params: in the structure that `load` returns.
+
+    Returns:
+      Arrays by name, nested as `load` takes them.
 
     Raises:
-      ValueError: the dialect is unknown, or has no place for a leaf of `params`, or a
-        leaf is missing or of another shape.
-      TypeError: `params` are those of another cell.
+      ValueError: the dialect is unknown; or a leaf of `params` is missing, unknown to the
+        dialect, or of the wrong shape.
+      TypeError: `params` have the type of another cell.
     """
     found = find_dialect(dialect)
     if not found.layered:
@@ -86,23 +90,24 @@ def dump(dialect: str, params: Params) -> dict[str, Any]:
     weights = {}
     for layer, entry in enumerate(params):
         one_way = hasattr(entry, "_fields")
-        for way, cell in zip(("", "_reverse"), (entry,) if one_way else entry, strict=False):
+        cells = (entry,) if one_way else entry
+        for direction, cell in zip(("", "_reverse"), cells, strict=False):
             check_params(dialect, found, cell)
             for (name,), array in dump_cell(found, cell).items():
-                weights[f"{name}_l{layer}{way}"] = array
+                weights[f"{name}_l{layer}{direction}"] = array
     return weights
 
 
 def _layers(dialect, found, layers):
-    """Cells of every layer and direction, in the shape that `recur.stack` takes."""
-    ways = sorted({way for _, way in layers})
+    """Load every layer and direction into the parameters of `recur.stack`."""
+    directions = sorted({direction for _, direction in layers})
     depth = 1 + max((layer for layer, _ in layers), default=0)
     params = []
     for layer in range(depth):
         cells = []
-        for way in ways or [""]:
-            arrays = layers.get((layer, way), {})
-            check_arrays(dialect, found, arrays, f"_l{layer}{way}")
+        for direction in directions or [""]:
+            arrays = layers.get((layer, direction), {})
+            check_arrays(dialect, found, arrays, f"_l{layer}{direction}")
             cells.append(load_cell(found, arrays))
         params.append(cells[0] if len(cells) == 1 else tuple(cells))
     return tuple(params)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is refused before any weight is moved, and in which words."""
+"""Check names, dtypes and shapes before converting weights."""
 
 import difflib
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from recur.interop.grid import Arrays, dump_cell, entries_of, is_bias, shape_of
 
 
 def find_dialect(name: str) -> Dialect:
-    """The row of `DIALECTS`.
+    """Look up a dialect by name.
 
     Raises:
-      ValueError: there is none; names the nearest.
+      ValueError: the name is unknown; suggests the nearest.
     """
     if name not in DIALECTS:
         lower = {known.lower(): known for known in DIALECTS}
@@ -29,10 +29,10 @@ def find_dialect(name: str) -> Dialect:
 
 
 def flat_arrays(name: str, weights: Mapping[str, Any]) -> dict[tuple[str, ...], jax.Array]:
-    """Nested dictionaries of arrays as one, by path.
+    """Flatten nested dictionaries of arrays to one, keyed by path.
 
     Raises:
-      TypeError: something is not an array of floats; dtypes are mixed; or they are
+      TypeError: a value is not an array of floats; dtypes are mixed; or they are
         float64 and JAX would cast them silently.
     """
     if not isinstance(weights, Mapping):
@@ -46,7 +46,7 @@ def flat_arrays(name: str, weights: Mapping[str, Any]) -> dict[tuple[str, ...], 
     dtypes = {str(array.dtype): _label(path) for path, array in arrays.items()}
     if len(dtypes) > 1:
         found = ", ".join(f"{label} is {dtype}" for dtype, label in dtypes.items())
-        raise TypeError(f"{name}: weights of one dtype are wanted; {found}: cast them first")
+        raise TypeError(f"{name}: weights must have one dtype, but {found}: cast them first")
     if "float64" in dtypes and jax.dtypes.canonicalize_dtype(float) != np.float64:
         raise TypeError(
             f"{name}: the weights are float64, which JAX would cast to float32: cast them "
@@ -56,24 +56,23 @@ def flat_arrays(name: str, weights: Mapping[str, Any]) -> dict[tuple[str, ...], 
 
 
 def check_arrays(name: str, dialect: Dialect, arrays: Arrays, suffix: str = "") -> None:
-    """Refuse arrays that are not those of one cell of the dialect.
+    """Check that arrays are the weights of one cell of the dialect.
 
     Raises:
-      ValueError: one is missing, too many, or of a shape that does not go with the
-        others.
+      ValueError: an array is missing or unknown, or its shape does not fit the others.
     """
     bias = any(entry.path in arrays for entry in dialect.entries if is_bias(entry))
     wanted = {entry.path: entry for entry in entries_of(dialect, bias=bias)}
     for path in wanted:
         if path not in arrays:
             raise ValueError(
-                f"{name}: {_label(path)}{suffix} is missing; given are "
+                f"{name}: {_label(path)}{suffix} is missing; got "
                 f"{', '.join(_label(p) + suffix for p in arrays) or 'none'}"
             )
     for path in arrays:
         if path not in wanted:
             raise ValueError(
-                f"{name}: {_label(path)}{suffix} has no place; wanted are "
+                f"{name}: {_label(path)}{suffix} is unknown; expected "
                 f"{', '.join(_label(p) + suffix for p in wanted)}"
             )
     shapes = {path: tuple(array.shape) for path, array in arrays.items()}
@@ -81,31 +80,31 @@ def check_arrays(name: str, dialect: Dialect, arrays: Arrays, suffix: str = "") 
     for path, entry in wanted.items():
         have, want = shapes[path], shape_of(entry, sizes)
         if have != want:
-            cause = "is it transposed?" if have == want[::-1] else "is it of another layer?"
+            cause = "is it transposed?" if have == want[::-1] else "is it from another layer?"
             raise ValueError(
-                f"{name}: {_label(path)}{suffix} is {have}, the others make it {want}; {cause}"
+                f"{name}: {_label(path)}{suffix} is {have}, but the others need {want}; {cause}"
             )
 
 
 def check_params(name: str, dialect: Dialect, params: Params) -> None:
-    """Refuse parameters that are not those of the dialect's cell.
+    """Check that parameters fit the cell of the dialect.
 
     Raises:
-      TypeError: they are of another type.
-      ValueError: a leaf is missing, has no place, or is of another shape.
+      TypeError: they have the type of another cell.
+      ValueError: a leaf is missing or unknown, or its shape does not fit the others.
     """
     if not isinstance(params, dialect.params):
         raise TypeError(
             f"{name}: params must be {dialect.params.__name__}, got {type(params).__name__}"
         )
     rows = " ".join(entry.rows for entry in dialect.entries)
-    apart = "b_h" in dialect.params._fields and "b2" in rows.split()
+    separate = "b_h" in dialect.params._fields and "b2" in rows.split()
     if "b_h" in dialect.params._fields:
-        biased = params.b is not None and apart
+        biased = params.b is not None and separate
         if biased != (params.b_h is not None):
             raise ValueError(
-                f"{name}: b_h must be {'there' if biased else 'None'}, the bias inside the "
-                f"reset product; is this a gru with another reset_after?"
+                f"{name}: b_h, the bias inside the reset product, must be "
+                f"{'an array' if biased else 'None'}; is this a gru with another reset_after?"
             )
     try:
         arrays = dump_cell(dialect, params)
@@ -116,7 +115,7 @@ def check_params(name: str, dialect: Dialect, params: Params) -> None:
 
 
 def _sizes(dialect, wanted, shapes):
-    """The widths that the shapes agree with best; one transposed is half a misfit."""
+    """Find the widths I, H, P with the fewest misfits; a transposed array counts half."""
 
     def misfit(sizes):
         pairs = [(shapes[path], shape_of(entry, sizes)) for path, entry in wanted.items()]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other libraries call the weights of a cell, and in which order: data, no code.
+"""Names and block orders of the weights in other libraries, as data.
 
-A cell's parameters fall into blocks `(leaf, gate)`. An entry of another library's
-dictionary is a grid of such blocks; both ways of a conversion are read off the grid.
+The parameters of a cell consist of blocks `(leaf, gate)`. Each array of another library
+is a grid of such blocks, which defines the conversion in both directions.
 """
 
 import functools
@@ -25,14 +25,14 @@ from recur.cells import (
 
 
 class Entry(NamedTuple):
-    """One array of a dictionary.
+    """One array of another library.
 
     Attributes:
-      path: its keys, from the outermost in.
-      rows: the rows of blocks, by leaf. `b2` is a second bias, added to `b` but where a
-        cell keeps it apart.
-      columns: the gates in their order; `-z` is the negative of a gate's block, `f+1`
-        a bias to which the library adds 1 whenever it runs.
+      path: its keys in the nested dictionary, outermost first.
+      rows: the leaf of each row of blocks. `b2` is a second bias, which is added to `b`
+        unless the cell has a leaf `b_h` for it.
+      columns: the gate of each column of blocks. `-z` is the negative of our block, `f+1`
+        a bias that the library stores without the 1 that it adds at run time.
       transposed: whether the array is `[outputs, inputs]`.
     """
 
@@ -46,10 +46,10 @@ class Dialect(NamedTuple):
     """A layer of another library.
 
     Attributes:
-      cell: `hidden -> Cell`, what computes the same.
+      cell: `hidden -> Cell`, the factory of the cell that computes the same.
       params: the type of its parameters.
-      gates: their blocks on the fused axis, in order.
-      entries: the grid of every array, the one with `w_h` first.
+      gates: the order of its blocks on the fused axis.
+      entries: one for each array, that with `w_h` first.
       layered: whether entries end in `_l0`, `_l0_reverse`, ..., as in PyTorch.
     """
 
@@ -61,7 +61,7 @@ class Dialect(NamedTuple):
 
 
 def fields(grid: Mapping[str, tuple[str, str]], transposed: bool = False) -> tuple[Entry, ...]:
-    """Entries from `path with dots -> (rows, columns)`."""
+    """Make entries from `path with dots -> (rows, columns)`."""
     return tuple(
         Entry(tuple(path.split(".")), rows, columns, transposed)
         for path, (rows, columns) in grid.items()
@@ -69,7 +69,7 @@ def fields(grid: Mapping[str, tuple[str, str]], transposed: bool = False) -> tup
 
 
 def torch(columns: str, extra: Mapping[str, tuple[str, str]]) -> tuple[Entry, ...]:
-    """PyTorch: `[outputs, inputs]`, two biases."""
+    """Make the entries of PyTorch: `[outputs, inputs]`, two biases."""
     grid = {
         "weight_hh": ("w_h", columns),
         "weight_ih": ("w_x", columns),
@@ -80,13 +80,13 @@ def torch(columns: str, extra: Mapping[str, tuple[str, str]]) -> tuple[Entry, ..
 
 
 def equinox(columns: str, biases: Mapping[str, tuple[str, str]]) -> tuple[Entry, ...]:
-    """Equinox: `[outputs, inputs]`, fused."""
+    """Make the entries of Equinox: `[outputs, inputs]`, gates fused."""
     grid = {"weight_hh": ("w_h", columns), "weight_ih": ("w_x", columns)}
     return fields({**grid, **biases}, transposed=True)
 
 
-def apart(names: str, columns: str, biases: Mapping[str, str]) -> tuple[Entry, ...]:
-    """Flax: a dense layer for every gate and side, as `hf` and `if`."""
+def per_gate(names: str, columns: str, biases: Mapping[str, str]) -> tuple[Entry, ...]:
+    """Make the entries of Flax cells with two dense layers a gate, such as `hf` and `if`."""
     gates = list(zip(names.split(), columns.split(), strict=True))
     grid = {f"h{name}.kernel": ("w_h", gate) for name, gate in gates}
     grid |= {f"i{name}.kernel": ("w_x", gate) for name, gate in gates}
@@ -97,13 +97,13 @@ def apart(names: str, columns: str, biases: Mapping[str, str]) -> tuple[Entry, .
 
 
 def dense(h: str, i: str, columns: str, bias: str) -> tuple[Entry, ...]:
-    """Flax: one dense layer for either side, one of them with the bias."""
+    """Make the entries of Flax cells with one dense layer for h and one for x."""
     grid = {f"{h}.kernel": ("w_h", columns), f"{i}.kernel": ("w_x", columns)}
     return fields({**grid, f"{bias}.bias": ("b", columns)})
 
 
 def keras(columns: str, bias: str = "b") -> tuple[Entry, ...]:
-    """Keras: fused kernels."""
+    """Make the entries of Keras: gates fused."""
     grid = {"recurrent_kernel": ("w_h", columns), "kernel": ("w_x", columns)}
     return fields({**grid, "bias": (bias, columns)})
 
@@ -116,8 +116,8 @@ RELU = (functools.partial(rnn, activation="relu"), RNNParams, "h")
 PROJECTED = (projected_lstm, ProjectedLSTMParams, "i f g o")
 ONE_GATE = (ugrnn, AffineParams, "g n")
 
-LINEN_LSTM = apart("i f g o", "i f g o", {f"h{g}": "b" for g in "ifgo"})
-LINEN_GRU = apart("r z n", "r -z n", {"ir": "b", "iz": "b", "in": "b", "hn": "b2"})
+LINEN_LSTM = per_gate("i f g o", "i f g o", {f"h{g}": "b" for g in "ifgo"})
+LINEN_GRU = per_gate("r z n", "r -z n", {"ir": "b", "iz": "b", "in": "b", "hn": "b2"})
 HAIKU_RNN = {
     "vanilla_rnn/linear_1.w": ("w_h", "h"),
     "vanilla_rnn/linear.w": ("w_x", "h"),
@@ -142,7 +142,7 @@ DIALECTS: dict[str, Dialect] = {
     "linen.GRUCell": Dialect(*GRU_AFTER, LINEN_GRU),
     "linen.LSTMCell": Dialect(*LSTM, LINEN_LSTM),
     "linen.MGUCell(reset_gate=False)": Dialect(
-        *ONE_GATE, apart("f n", "g n", {"if": "b", "in": "b"})
+        *ONE_GATE, per_gate("f n", "g n", {"if": "b", "in": "b"})
     ),
     "linen.OptimizedLSTMCell": Dialect(*LSTM, LINEN_LSTM),
     "linen.SimpleCell": Dialect(*RNN, dense("h", "i", "h", bias="i")),
@@ -166,4 +166,4 @@ DIALECTS: dict[str, Dialect] = {
     "torch.RNN": Dialect(*RNN, torch("h", {}), layered=True),
     "torch.RNN(nonlinearity='relu')": Dialect(*RELU, torch("h", {}), layered=True),
 }
-"""Name -> what it is. A bare name is the library's default."""
+"""Name -> dialect. A name without arguments stands for the defaults of the library."""

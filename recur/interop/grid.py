@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From arrays to blocks and back, along the grid of a dialect."""
+"""Convert arrays to blocks of parameters and back, by the grid of a dialect."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -17,7 +17,13 @@ Slot = tuple[str, str]
 
 
 class Column(NamedTuple):
-    """ours = sign * theirs + shift, for the blocks of one gate."""
+    """A column of blocks: ours = sign * theirs + shift.
+
+    Attributes:
+      gate: its name in `Dialect.gates`.
+      sign: 1 or -1.
+      shift: 0 or 1.
+    """
 
     gate: str
     sign: float
@@ -25,7 +31,7 @@ class Column(NamedTuple):
 
 
 def load_cell(dialect: Dialect, arrays: Arrays) -> Params:
-    """The parameters that the arrays of one cell make."""
+    """Convert the arrays of one cell to its parameters."""
     blocks: dict[Slot, jax.Array] = {}
     for entry in dialect.entries:
         if entry.path not in arrays:
@@ -37,7 +43,7 @@ def load_cell(dialect: Dialect, arrays: Arrays) -> Params:
                 ours = ours + column.shift if column.shift else ours
                 blocks[slot] = blocks[slot] + ours if slot in blocks else ours
     leaves: dict[str, list[jax.Array]] = {leaf: [] for leaf in _fields(dialect)}
-    for leaf, gate in sorted(blocks, key=lambda slot: _place(dialect, slot)):
+    for leaf, gate in sorted(blocks, key=lambda slot: _position(dialect, slot)):
         leaves[leaf].append(blocks[leaf, gate])
     return dialect.params(
         **{k: jnp.concatenate(v, axis=-1) if v else None for k, v in leaves.items()}
@@ -45,7 +51,7 @@ def load_cell(dialect: Dialect, arrays: Arrays) -> Params:
 
 
 def dump_cell(dialect: Dialect, params: Params) -> Arrays:
-    """The arrays that the parameters of one cell make."""
+    """Convert the parameters of one cell to arrays."""
     blocks: dict[Slot, jax.Array] = {}
     for leaf, value in params._asdict().items():
         if value is not None:
@@ -60,7 +66,7 @@ def dump_cell(dialect: Dialect, params: Params) -> Arrays:
             for column in _columns(entry):
                 slot = _slot(dialect, row, column.gate)
                 theirs = column.sign * (blocks[slot] - column.shift)
-                # The first of two biases has all of their sum.
+                # The first of two biases holds their sum, the second is zero.
                 parts.append(jnp.zeros_like(theirs) if slot in given else theirs)
                 given.add(slot)
             rows.append(jnp.concatenate(parts, axis=-1))
@@ -69,7 +75,7 @@ def dump_cell(dialect: Dialect, params: Params) -> Arrays:
 
 
 def entries_of(dialect: Dialect, *, bias: bool) -> list[Entry]:
-    """The arrays there are, with or without biases."""
+    """List the entries of a dialect, with or without biases."""
     return [e for e in dialect.entries if bias or not is_bias(e)]
 
 
@@ -79,7 +85,7 @@ def is_bias(entry: Entry) -> bool:
 
 
 def shape_of(entry: Entry, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """What the shape of an array must be for widths I, H and P, that of the output."""
+    """Compute the shape of an array from the widths I (input), H (cell) and P (output)."""
     width = sizes["P" if "w_p" in entry.rows else "H"] * len(_columns(entry))
     if is_bias(entry):
         return (width,) if len(_rows(entry)) == 1 else (len(_rows(entry)), width)
@@ -101,7 +107,7 @@ def _columns(entry):
 
 
 def _slot(dialect, row, gate):
-    """Where a block belongs: a second bias is added to the first, or kept for n."""
+    """Find leaf and gate of a block: `b2` is `b_h` for gate n of a gru, else added to `b`."""
     if row != "b2":
         return row, gate
     return ("b_h", "n") if "b_h" in _fields(dialect) and gate == "n" else ("b", gate)
@@ -111,7 +117,7 @@ def _gates(dialect, leaf):
     return {"w_p": ["p"], "b_h": ["n"]}.get(leaf, dialect.gates.split())
 
 
-def _place(dialect, slot):
+def _position(dialect, slot):
     leaf, gate = slot
     return _gates(dialect, leaf).index(gate)
 
@@ -121,7 +127,7 @@ def _fields(dialect):
 
 
 def _split(entry, array):
-    """Blocks as rows of columns."""
+    """Split an array into rows of blocks."""
     count = len(_columns(entry))
     if is_bias(entry):
         return [jnp.split(row, count) for row in array.reshape(len(_rows(entry)), -1)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the author of a cell runs: is it a recurrent cell, and is it right?"""
+"""Tests of the `Cell` contract, for authors of cells."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ CHECKS = (
     gradients.adjoints_are_finite_over_a_thousand_steps,
     numbers.values_equal_the_reference,
 )
-"""In this order; each takes a `Subject`."""
+"""The checks, in order; each takes a `Subject`."""
 
 
 def check_cell(
@@ -44,19 +44,19 @@ def check_cell(
     reference: Callable[[Any, np.ndarray], np.ndarray] | None = None,
     unroll: Callable[..., tuple[Any, jax.Array]] = plain_unroll,
 ) -> None:
-    """Check all that the library relies on, and stop at the first thing that is not so.
+    """Check that a cell fulfils the contract, and stop at the first failure.
 
-    It knows nothing of what the cell should compute, but for `reference`.
+    What the cell computes is checked only against `reference`.
 
     Args:
       cell: the cell.
-      input_size: I, any width the cell takes.
+      input_size: I, any width that the cell accepts.
       reference: `(params, xs [T, I]) -> ys [T, H]`, the same cell as a float64 NumPy
         loop from the initial state.
-      unroll: the loop, if it is not `recur.unroll` that is used.
+      unroll: the loop, with the signature of `recur.unroll`.
 
     Raises:
-      AssertionError: one line, what broke and what that usually means.
+      AssertionError: in one line, the failure and its usual cause.
     """
     subject = make_subject(cell, input_size, reference, unroll)
     for check in CHECKS:
@@ -68,6 +68,6 @@ def check_cell(
             fail(
                 f"{check.__name__.replace('_', ' ')}: raised {type(error).__name__}: "
                 f"{str(error)[:150]}",
-                "what runs step by step cannot be compiled, mapped or differentiated, as "
-                "a Python if or float() on an array",
+                "the cell runs step by step but cannot be compiled, mapped or "
+                "differentiated; look for a Python if or float() on an array",
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Derivatives: there, right, and finite."""
+"""Checks of derivatives."""
 
 import functools
 
@@ -15,30 +15,30 @@ LONG = 1000
 
 
 def every_parameter_has_one(subject: Subject) -> None:
-    """No leaf of the parameters is without influence on the outputs."""
+    """The outputs depend on every leaf of the parameters."""
     for name, leaf in _named(_gradient(subject.unroll, subject.cell, _point(subject))):
         if name.startswith("params") and not (leaf != 0).any():
             fail(
-                f"gradients: that of {name} is zero",
-                "the parameter is not used, or a stop_gradient stands before it",
+                f"gradients: the gradient of {name} is zero",
+                "the parameter is not used, or only through a stop_gradient",
             )
 
 
 def they_are_finite_at_zero(subject: Subject) -> None:
-    """Inputs of zero in the initial state are what every padded sequence starts with."""
+    """Gradients are finite at the initial state for inputs of zero, as padding has them."""
     params, xs, offset = _point(subject)
     zero = params, jnp.zeros_like(xs), jax.tree.map(jnp.zeros_like, offset)
     for name, leaf in _named(_gradient(subject.unroll, subject.cell, zero)):
         if not jnp.isfinite(leaf).all():
             fail(
-                f"gradients: that of {name} is not finite where all inputs are zero",
-                "a norm, a square root, a logarithm or a division at 0; add an epsilon "
-                "under the root, or select before it",
+                f"gradients: the gradient of {name} is not finite for inputs of zero",
+                "look for a norm, square root, logarithm or division at 0; add an epsilon, "
+                "or select with jnp.where before it",
             )
 
 
 def they_equal_finite_differences(subject: Subject) -> None:
-    """Reverse and forward mode against (f(x + d) - f(x - d)) / 2, in float64."""
+    """Reverse and forward mode equal (f(x + d) - f(x - d)) / 2 in float64."""
     with jax.enable_x64(True):
         point = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), _point(subject))
         loss = functools.partial(_loss, subject.unroll, subject.cell)
@@ -48,9 +48,9 @@ def they_equal_finite_differences(subject: Subject) -> None:
         for k, (name, grad) in enumerate(grads):
             moves = [(i == k) * 1e-6 * v for i, v in enumerate(along)]
             move = jax.tree.unflatten(structure, moves)
-            ahead = loss(jax.tree.map(jnp.add, point, move))
-            behind = loss(jax.tree.map(jnp.subtract, point, move))
-            difference = float(ahead - behind) / 2e-6
+            above = loss(jax.tree.map(jnp.add, point, move))
+            below = loss(jax.tree.map(jnp.subtract, point, move))
+            difference = float(above - below) / 2e-6
             total += difference
             _compare("reverse", name, float(jnp.vdot(grad, along[k])), difference)
         forward = jax.jvp(loss, (point,), (jax.tree.unflatten(structure, along),))[1]
@@ -58,7 +58,7 @@ def they_equal_finite_differences(subject: Subject) -> None:
 
 
 def adjoints_are_finite_over_a_thousand_steps(subject: Subject) -> None:
-    """A freshly drawn cell neither overflows nor turns to NaN on the way back."""
+    """States and adjoints of a fresh cell are finite over a thousand steps."""
     shape = (LONG, BATCH, subject.input_size)
     xs = jax.random.normal(jax.random.key(6), shape)
 
@@ -70,14 +70,14 @@ def adjoints_are_finite_over_a_thousand_steps(subject: Subject) -> None:
         for name, leaf in named_leaves(tree, what):
             if not jnp.isfinite(leaf).all():
                 fail(
-                    f"adjoints: {name} is not finite within {LONG} steps of a fresh cell",
-                    "the state grows without bound, or the recurrent weights start with "
-                    "singular values above 1",
+                    f"adjoints: {name} of a fresh cell is not finite over {LONG} steps",
+                    "the state grows without bound, or singular values of the initial "
+                    "recurrent weights are above 1",
                 )
 
 
 def _point(subject):
-    """Parameters, inputs, and what is added to the initial state."""
+    """Make `(params, xs, offset of the initial state)`, where derivatives are taken."""
     state = subject.cell.initial_state(subject.params, (BATCH,))
     return subject.params, subject.xs, randomized(jax.random.key(4), state, 0.4)
 

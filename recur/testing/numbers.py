@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values, precision and compilation."""
+"""Checks of values, precision and compilation."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from recur.testing.subject import BATCH, Subject, fail, named_leaves
 
 
 def nothing_is_traced_twice(subject: Subject) -> None:
-    """A state that came out goes in again without another compilation."""
+    """A final state can be an initial one without another compilation."""
     traced = []
 
     @jax.jit
@@ -23,13 +23,13 @@ def nothing_is_traced_twice(subject: Subject) -> None:
         state, _ = run(subject.params, subject.xs, state)
     if len(traced) > 1:
         fail(
-            "jit: the state that comes out compiles the loop once more",
-            "its dtype or weak type is not that of initial_state",
+            "jit: the final state as an initial one compiles the loop again",
+            "its dtype or weak type differs from that of initial_state",
         )
 
 
 def every_precision_stays_its_own(subject: Subject) -> None:
-    """The state stays in bfloat16, and in float64; values and gradients are finite."""
+    """The state stays in bfloat16 and in float64; values and gradients are finite."""
     with jax.enable_x64(True):
         for dtype in (jnp.bfloat16, jnp.float64):
             low = jax.tree.map(lambda x, d=dtype: x.astype(d), (subject.params, subject.xs))
@@ -48,12 +48,12 @@ def every_precision_stays_its_own(subject: Subject) -> None:
                     if not jnp.isfinite(leaf).all():
                         fail(
                             f"precision: {name} is not finite in {jnp.dtype(dtype)}",
-                            "a number is out of the range or too close to another",
+                            "a number is out of range, or a difference is rounded to 0",
                         )
 
 
 def values_equal_the_reference(subject: Subject) -> None:
-    """The outputs in float64 are those of the NumPy loop."""
+    """The outputs in float64 equal those of the NumPy loop."""
     if subject.reference is None:
         return
     with jax.enable_x64(True):
@@ -63,13 +63,16 @@ def values_equal_the_reference(subject: Subject) -> None:
         ys = np.asarray(subject.unroll(subject.cell, params, xs)[1])
         wanted = np.asarray(subject.reference(jax.tree.map(np.asarray, params), np.asarray(xs)))
     if ys.shape != wanted.shape:
-        fail(f"reference: ys are {ys.shape}, its are {wanted.shape}", "compare the widths")
+        fail(
+            f"reference: ys are {ys.shape}, those of the reference {wanted.shape}",
+            "compare the widths",
+        )
     wrong = np.abs(ys - wanted).max(axis=-1) > 1e-10
     if wrong.any():
         step = int(np.argmax(wrong))
         part = "the input part, a bias or the initial state" if step == 0 else "the recurrence"
         fail(
-            f"reference: ys differ from it by {np.abs(ys - wanted).max():.3g}, first at "
+            f"reference: ys differ by {np.abs(ys - wanted).max():.3g} from it, first at "
             f"step {step}",
-            f"gates are swapped, their blocks in another order, or a sign is wrong, in {part}",
+            f"a gate, the order of blocks or a sign is wrong in {part}",
         )

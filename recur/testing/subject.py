@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check is given, and how it says no."""
+"""The input of a check, and how a check fails."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -20,11 +20,11 @@ class Subject(NamedTuple):
     Attributes:
       cell: the cell.
       input_size: I.
-      reference: the same as a NumPy loop, or None.
+      reference: the cell as a NumPy loop, or None.
       unroll: the loop, compiled.
-      fresh: parameters as `init` draws them.
-      params: parameters with every entry random, biases too.
-      xs: `[STEPS, BATCH, I]`.
+      fresh: parameters from `init`.
+      params: parameters with random entries, biases included.
+      xs: `[STEPS, BATCH, I]` random inputs.
     """
 
     cell: Cell
@@ -40,8 +40,8 @@ def make_subject(cell, input_size, reference, unroll) -> Subject:
     """Draw parameters and inputs for a cell."""
     if not isinstance(cell, Cell):
         fail(
-            f"check_cell: a Cell is wanted, got {type(cell).__name__}",
-            "a factory must be called first, as in check_cell(my_cell(8), 4)",
+            f"check_cell: needs a Cell, got {type(cell).__name__}",
+            "call the factory first, as in check_cell(my_cell(8), 4)",
         )
     fresh = attempt("init", cell.init, jax.random.key(0), input_size)
     xs = jax.random.normal(jax.random.key(2), (STEPS, BATCH, input_size))
@@ -51,12 +51,20 @@ def make_subject(cell, input_size, reference, unroll) -> Subject:
 
 
 def fail(broke: str, meaning: str) -> NoReturn:
-    """Say in one line what broke and what that usually means."""
+    """Fail with one line: the failure and its usual cause.
+
+    Raises:
+      AssertionError: always.
+    """
     raise AssertionError(" ".join(f"{broke}: {meaning}".split()))
 
 
 def attempt(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call one of the four functions of a cell; an error of its own is a failure."""
+    """Call one of the four functions of a cell.
+
+    Raises:
+      AssertionError: the function raised an error.
+    """
     try:
         return function(*arguments)
     except Exception as error:
@@ -68,7 +76,7 @@ def attempt(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def randomized(key: jax.Array, tree: Any, scale: float) -> Any:
-    """A tree with every entry drawn from N(0, scale^2)."""
+    """Draw every entry of a tree from N(0, scale^2)."""
     leaves, structure = jax.tree.flatten(tree)
     keys = jax.random.split(key, max(len(leaves), 1))
     drawn = [
@@ -79,7 +87,7 @@ def randomized(key: jax.Array, tree: Any, scale: float) -> Any:
 
 
 def named_leaves(tree: Any, root: str) -> list[tuple[str, Any]]:
-    """Every leaf with its name: `params.w_h`, `state.c`, or the root itself."""
+    """List leaves with names: `params.w_h`, `state.c`, or the root itself."""
     return [
         (root + "".join(f".{jax.tree_util.keystr((k,), simple=True)}" for k in path), leaf)
         for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
@@ -87,6 +95,6 @@ def named_leaves(tree: Any, root: str) -> list[tuple[str, Any]]:
 
 
 def differs(a: Any, b: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
-    """Whether two trees of numbers are not equal to rounding in float32."""
+    """Whether two trees of numbers differ by more than rounding in float32."""
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return not all(np.allclose(x, y, rtol=rtol, atol=atol) for x, y in pairs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DropConnect: dropout of weights, with one mask for all steps of a sequence."""
+"""DropConnect: dropout of recurrent weights."""
 
 from recur.cell import Cell, factory
 from recur.wrappers.noise import check_rate, dropout_mask, under_noise
@@ -10,12 +10,12 @@ def drop_connect(cell: Cell, rate: float, leaf: str = "w_h") -> Cell:
     """W_h <- M * W_h / (1 - rate), M in {0, 1}, one mask for all steps and sequences.
 
     Args:
-      cell: the cell within.
-      rate: the share of weights that are dropped.
-      leaf: the field of the parameters that is masked.
+      cell: the cell to wrap.
+      rate: the probability that a weight is dropped.
+      leaf: the field of the parameters to mask.
 
     Raises:
-      ValueError: `rate` is not in [0, 1); or the parameters have no such field.
+      ValueError: `rate` is not in [0, 1), or the parameters have no field `leaf`.
 
     Paper: Wan et al., "Regularization of neural networks using DropConnect", 2013;
     Merity, Keskar & Socher, "Regularizing and optimizing LSTM language models", 2018.

@@ -12,8 +12,8 @@ def input_dropout(cell: Cell, rate: float) -> Cell:
     """x_t <- m * x_t / (1 - rate), m in {0, 1}, one mask for all steps of a sequence.
 
     Args:
-      cell: the cell within.
-      rate: the share of inputs that are dropped.
+      cell: the cell to wrap.
+      rate: the probability that an input is dropped.
 
     Raises:
       ValueError: `rate` is not in [0, 1).
@@ -35,16 +35,16 @@ def input_dropout(cell: Cell, rate: float) -> Cell:
 def state_dropout(cell: Cell, rate: float) -> Cell:
     """h_{t-1} <- m * h_{t-1} / (1 - rate), m in {0, 1}, one mask for all steps.
 
-    h is the first leaf of the state; a memory beside it, as an LSTM's c, is spared.
+    h is the first leaf of the state. Other leaves, such as c of an LSTM, are not dropped.
 
     Args:
-      cell: the cell within.
-      rate: the share of units that are dropped.
+      cell: the cell to wrap.
+      rate: the probability that a unit is dropped.
 
     Raises:
       ValueError: `rate` is not in [0, 1).
 
-    Paper: Gal & Ghahramani, 2016, as for `input_dropout`.
+    Paper: Gal & Ghahramani, 2016; see `input_dropout`.
     """
     check_rate("state_dropout", rate)
 

@@ -10,11 +10,11 @@ from recur.cell import Cell, Params, State, factory
 
 
 class LearnedStateParams(NamedTuple):
-    """The parameters of the cell within, and its state before the first step.
+    """Parameters of `learned_state`.
 
     Attributes:
-      inner: what the `init` of the cell within returned.
-      start: the state's pytree without batch axes.
+      inner: the parameters of the wrapped cell.
+      start: the state before the first step, without batch axes.
     """
 
     inner: Params
@@ -23,7 +23,7 @@ class LearnedStateParams(NamedTuple):
 
 @factory
 def learned_state(cell: Cell) -> Cell:
-    """s_0 is a parameter, at the start the `initial_state` of the cell within.
+    """Make s_0 a parameter. Its initial value is the `initial_state` of the cell.
 
     Args:
       cell: the cell to wrap.

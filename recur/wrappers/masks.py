@@ -11,8 +11,8 @@ from recur.cell import Cell, State, factory
 def masked(cell: Cell) -> Cell:
     """s_t = step(s_{t-1}, x_t), y_t where valid_t;  s_t = s_{t-1}, y_t = 0 elsewhere.
 
-    Its input is `(xs, valid)`. Nothing that stands at a step that is not valid has any
-    influence, not even a NaN, and its gradient is exactly zero.
+    The inputs are `(xs [T, *B, I], valid [T, *B] bool)`. Inputs at invalid steps, NaN
+    included, have no influence, and the gradient with respect to them is exactly zero.
 
     Args:
       cell: the cell to wrap.

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cell -> Cell with randomness: where the keys are.
+"""Keys for wrappers that use randomness.
 
-The parameters of a noisy cell are `NoisyParams(inner, noise)`. At rest, and so in
-gradients, optimizers and checkpoints, `noise` holds no array, and the cell is the
-deterministic one of evaluation. For training, fill in keys inside the loss:
+The parameters of such a cell are `NoisyParams(inner, noise)`. By default `noise` holds no
+array: gradients, optimizers and checkpoints see the inner parameters alone, and the cell
+is deterministic, as in evaluation. For training, fill in keys inside the loss:
 
     def loss(params, key, xs):
         state, ys = recur.unroll(cell, recur.with_key(params, key), xs)
 
-These cells take plain inputs, so they go inside `masked` and `resettable`.
+`masked` and `resettable` change the type of the inputs; wrap a noisy cell in them, not
+the reverse.
 """
 
 import itertools
@@ -20,24 +21,36 @@ from recur.cell import Cell, Params
 
 
 class Noise(NamedTuple):
-    """The key of one noisy cell, or None for evaluation."""
+    """The randomness of one noisy cell.
+
+    Attributes:
+      key: a PRNG key, or None for evaluation.
+    """
 
     key: jax.Array | None = None
 
 
 class NoisyParams(NamedTuple):
-    """The parameters of the cell within, and the noise around it."""
+    """Parameters of a noisy cell.
+
+    Attributes:
+      inner: the parameters of the wrapped cell.
+      noise: the key, filled in by `with_key`.
+    """
 
     inner: Params
     noise: Noise = Noise()
 
 
 def with_key(params: Params, key: jax.Array | None) -> Params:
-    """Parameters whose every `Noise` has a key of its own, made from `key`.
+    """Give every `Noise` in a tree of parameters its own key, folded from `key`.
 
     Args:
-      params: parameters of a cell or a stack, noisy cells anywhere in them.
-      key: a PRNG key for training, None for evaluation.
+      params: parameters of a cell, a layer or a whole model.
+      key: a PRNG key for training, or None for evaluation.
+
+    Returns:
+      The same tree with other keys.
     """
     count = itertools.count()
 
@@ -50,7 +63,7 @@ def with_key(params: Params, key: jax.Array | None) -> Params:
 
 
 def under_noise(cell: Cell) -> Cell:
-    """The cell within under `NoisyParams`, still without noise."""
+    """Wrap a cell in `NoisyParams` and ignore the noise; wrappers replace functions of it."""
 
     def init(key, input_size):
         return NoisyParams(cell.init(key, input_size))
@@ -68,7 +81,7 @@ def under_noise(cell: Cell) -> Cell:
 
 
 def check_rate(name: str, rate: float) -> None:
-    """Refuse what is no probability below one.
+    """Check a probability.
 
     Raises:
       ValueError: `rate` is not in [0, 1).

@@ -9,8 +9,8 @@ from recur.wrappers.masks import select
 def resettable(cell: Cell) -> Cell:
     """s_t = step(s_0 where reset_t, s_{t-1} elsewhere; x_t).
 
-    Its input is `(xs, reset)`. A reset at t acts before x_t is consumed: the state and
-    the gradient of all that was before are exactly cut off.
+    The inputs are `(xs [T, *B, I], reset [T, *B] bool)`. A reset at t acts before x_t is
+    consumed; neither state nor gradient crosses it.
 
     Args:
       cell: the cell to wrap; s_0 is its initial state.

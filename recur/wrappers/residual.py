@@ -6,13 +6,13 @@ from recur.cell import Cell, factory
 
 @factory
 def residual(cell: Cell) -> Cell:
-    """y_t <- y_t + x_t. The state is that of the cell within.
+    """y_t <- y_t + x_t. Parameters and state do not change.
 
     Args:
-      cell: the cell to wrap, whose output is as wide as its input.
+      cell: the cell to wrap, with outputs as wide as its inputs.
 
     Raises:
-      ValueError: at a step, output and input differ in width.
+      ValueError: at a step, the widths of output and input differ.
     """
 
     def project(params, xs):

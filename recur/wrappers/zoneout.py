@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zoneout: units that keep their value for a step, at random."""
+"""Zoneout: at every step, random units keep their previous value."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,12 @@ from recur.wrappers.noise import check_rate, under_noise
 
 
 class ZoneoutState(NamedTuple):
-    """The state of the cell within; in training, keys `[*B]` for the steps to come."""
+    """State of `zoneout`.
+
+    Attributes:
+      inner: the state of the wrapped cell.
+      key: keys `[*B]` for the next step, or None in evaluation.
+    """
 
     inner: State
     key: jax.Array | None = None
@@ -24,13 +29,13 @@ def zoneout(cell: Cell, rate: float, memory_rate: float = 0.0) -> Cell:
     In evaluation m_t is its expectation. The output is the first leaf of the new state.
 
     Args:
-      cell: the cell within, whose output is the first leaf of its state.
-      rate: the share of units of h, the first leaf, that keep their value.
-      memory_rate: the same for all other leaves, as an LSTM's c.
+      cell: the cell to wrap; its output must be the first leaf of its state.
+      rate: the probability that a unit of h, the first leaf, keeps its value.
+      memory_rate: the same for the other leaves, such as c of an LSTM.
 
     Raises:
-      ValueError: a rate is not in [0, 1); or, at a step of training, the state came
-        from elsewhere than `initial_state` with keys in the parameters.
+      ValueError: a rate is not in [0, 1); or, at a step of training, the state has no
+        key, because it was not made by `initial_state` from parameters with keys.
 
     Paper: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden
     activations", 2017.
@@ -58,22 +63,22 @@ def zoneout(cell: Cell, rate: float, memory_rate: float = 0.0) -> Cell:
 
 
 def _zones(noise, keys, rates, leaves):
-    """A mask or its expectation for each leaf, and the keys `[*B]` of the next step."""
+    """Make a mask, or its expectation, for each leaf, and the keys of the next step."""
     if noise is None:
         return rates, None
     if keys is None:
         raise ValueError(
             "zoneout: the state has no key; start from initial_state(with_key(params, "
-            "key), batch_shape), and put zoneout around learned_state, not within"
+            "key), batch_shape), and wrap learned_state in zoneout, not zoneout in it"
         )
     now, *each = jnp.moveaxis(_per_key(jax.random.split, len(leaves) + 1)(keys), -1, 0)
     masks = []
     for key, rate, leaf in zip(each, rates, leaves, strict=True):
-        draw = _per_key(jax.random.bernoulli, rate, leaf.shape[-1:])
-        masks.append(draw(key).astype(leaf.dtype))
+        mask = _per_key(jax.random.bernoulli, rate, leaf.shape[-1:])(key)
+        masks.append(mask.astype(leaf.dtype))
     return masks, now
 
 
-def _per_key(draw, *arguments):
-    """`draw(key, *arguments) -> [n]` for keys `[*B]`, to `[*B, n]`."""
-    return jnp.vectorize(lambda key: draw(key, *arguments), signature="()->(n)")
+def _per_key(sample, *arguments):
+    """Map `sample(key, *arguments) -> [n]` over keys `[*B]`, to `[*B, n]`."""
+    return jnp.vectorize(lambda key: sample(key, *arguments), signature="()->(n)")
