@@ -116,6 +116,7 @@ def my_task(tmp_path, monkeypatch):
     """The file of the guide to a benchmark of one's own, in the current directory."""
     (code,) = (block for block in PYTHON if "class Majority" in block)
     (tmp_path / "my_task.py").write_text(code)
+    (tmp_path / "README.md").write_text(DOCUMENTS["README.md"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield code

@@ -229,13 +229,13 @@ def test_an_unknown_saved_setting_is_refused():
 
 def test_a_batch_that_the_text_is_too_short_for_names_the_largest(capsys, tmp_path):
     file = tmp_path / "short.txt"
-    file.write_text("abcdefghij" * 30)
+    file.write_text("abcdefghij" * 110)
     flags = "--benchmark=char_lm", f"--char_lm.text={file}", f"--workdir={tmp_path / 'run'}"
     line = refuse(capsys, *flags)
-    assert "--train.batch=32: 270 symbols are too few for 32 streams of chunks of 50" in line
-    assert "at most 5 streams, or chunks of 8" in line
-    # What it says can be had can be had.
-    for fits in ({"train.batch": 5}, {"char_lm.chunk": 8}):
+    assert "--train.batch=32: 990 symbols are too few for 32 streams of chunks of 50" in line
+    assert "at most 19 streams, or chunks of 30" in line
+    # Both remedies work.
+    for fits in ({"train.batch": 19}, {"char_lm.chunk": 30}):
         make_plan({"benchmark": "char_lm", "char_lm.text": str(file), **fits})
 
 

@@ -46,7 +46,7 @@ def tables() -> dict[str, str]:
     """Title -> table, in the order of the README."""
     return {
         **{name: table(name) for name in FLOW},
-        "What papers say": markdown(papers.lines()),
+        "Published numbers": markdown(papers.lines()),
         "Accuracy by lag": lags(LAGS),
         "GRU against LSTM": markdown(gru_lstm.lines()),
     }
