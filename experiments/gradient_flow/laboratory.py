@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 
 from experiments.config.errors import UsageError, check_known
@@ -63,8 +62,7 @@ def _check_settings(probe: Probe) -> None:
 def _conditions(plan: Plan, lab: Lab, subjects: Sequence[Probe]) -> str:
     """The conditions of every measurement."""
     view = subjects[0].view(subjects[0].params[0], 0)
-    xs = jax.tree.leaves(view.xs)[0]
-    scale = float(jnp.sqrt(jnp.square(xs.astype(jnp.float32)).mean()))
+    scale = float(jnp.sqrt(jnp.square(view.xs.astype(jnp.float32)).mean()))
     loss = {"last": "the last step", "all": "all steps, summed"}[lab.loss]
     data = "new sequences" if plan.benchmark.flow is None else "validation sequences"
     heading = heading_of(plan)

@@ -27,7 +27,7 @@ class View(NamedTuple):
     Attributes:
       cell: the cell.
       params: its parameters.
-      xs: its inputs, `[T, B, I]` or with the flags of a wrapped cell.
+      xs: its inputs, `[T, B, I]`.
       loss: `states -> scalar`, summed over the batch.
       batch: inputs and targets of the network.
       site: all of the above but the batch.
@@ -35,15 +35,15 @@ class View(NamedTuple):
 
     cell: Cell
     params: Params
-    xs: Any
+    xs: jax.Array
     loss: Callable[[State], jax.Array]
     batch: Batch
     site: Site
 
     @property
-    def first_sequence(self) -> Any:
-        """The inputs of the first sequence, without a batch axis."""
-        return jax.tree.map(lambda leaf: leaf[:, 0], self.xs)
+    def first_sequence(self) -> jax.Array:
+        """The inputs of the first sequence, `[T, I]`."""
+        return self.xs[:, 0]
 
 
 class Probe(NamedTuple):
@@ -78,8 +78,7 @@ class Probe(NamedTuple):
     @property
     def steps(self) -> int:
         """T, the length of the recurrence."""
-        shapes = jax.eval_shape(lambda: self.view(self.params[0], 0).xs)
-        return jax.tree.leaves(shapes)[0].shape[0]
+        return jax.eval_shape(lambda: self.view(self.params[0], 0).xs).shape[0]
 
     @property
     def window(self) -> int:
@@ -147,8 +146,7 @@ def probes(plan: Plan, lab: Lab, run: Path | None) -> Iterator[Probe]:
 def path_names(probe: Probe) -> tuple[str, ...]:
     """The paths of the cell of a site."""
     view = probe.view(probe.params[0], 0)
-    batch_shape = jax.tree.leaves(view.xs)[0].shape[1:-1]
-    state = view.cell.initial_state(view.params, batch_shape)
+    state = view.cell.initial_state(view.params, view.xs.shape[1:-1])
     us = view.cell.project(view.params, view.xs)
     return flow.paths_of(view.cell, view.params, state, us).names
 

@@ -45,7 +45,7 @@ def _tanh_network(view: View) -> list[Law]:
     field = flow.mean_field(
         float(len(weights) * jnp.square(weights).mean()), float(jnp.square(us).mean())
     )
-    lags = np.arange(_steps(view))
+    lags = np.arange(len(view.xs))
     bound = float(flow.norm_bound(weights))
     return [
         Law("h", "mean field", lags * field.slope / math.log(10)),
@@ -62,7 +62,7 @@ def _is_tanh_network(view: View) -> bool:
     us = view.cell.project(view.params, view.first_sequence)
     state = view.cell.initial_state(view.params, ())
     shapes = [getattr(leaf, "shape", None) for leaf in (us, state)]
-    if shapes != [(_steps(view), *h.shape), h.shape]:
+    if shapes != [(len(view.xs), *h.shape), h.shape]:
         return False
     after = view.cell.step(view.params, h, us[0])[1]
     # A bfloat16 has 8 bits.
@@ -75,9 +75,9 @@ def _gates_by_bias(view: View) -> list[Law]:
     The gates are those of a zero state and a zero input, where retention is strictly
     between 0 and 1.
     """
-    blank = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[:1]), view.first_sequence)
+    blank = jnp.zeros_like(view.first_sequence[:1])
     kept = by_leaf(flow.gates(view.cell, view.params, blank).retention)
-    lags = np.arange(_steps(view))
+    lags = np.arange(len(view.xs))
     laws = []
     for leaf, retention in kept.items():
         fraction = np.asarray(retention[0], np.float64)
@@ -86,7 +86,3 @@ def _gates_by_bias(view: View) -> list[Law]:
             curve = np.asarray(flow.gate_curve(bias, lags))
             laws.append(Law(leaf, "sigma(b)^k, gate by its bias alone", curve))
     return laws
-
-
-def _steps(view: View) -> int:
-    return jax.tree.leaves(view.xs)[0].shape[0]

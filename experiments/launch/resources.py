@@ -62,13 +62,12 @@ def _bytes_of(
     copies = 2 if gradients else 1
     total = _size(outputs)
     for xs, state in sites:
-        steps = jax.tree.leaves(xs)[0].shape[0]
-        total += _size(xs) + copies * steps * _size(state)
+        total += _size(xs) + copies * xs.shape[0] * _size(state)
     return total
 
 
 def _state_of(site: Site) -> Any:
-    return site.cell.initial_state(site.params, jax.tree.leaves(site.xs)[0].shape[1:-1])
+    return site.cell.initial_state(site.params, site.xs.shape[1:-1])
 
 
 def _size(tree: Any) -> int:

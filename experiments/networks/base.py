@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from recur.cell import Cell, Params, State
 
@@ -38,9 +39,10 @@ class Site(NamedTuple):
     Attributes:
       cell: the cell.
       params: its parameters.
-      xs: its inputs, `[T, B, I]` or with the flags of a wrapped cell.
+      xs: its inputs, `[T, B, I]`.
       loss: `states -> scalar`, the loss of the network, summed over the batch, as a
-        function of the states `[T, B, ...]` of this recurrence.
+        function of the states `[T, B, ...]` of this recurrence. It does not depend on
+        states after the end of a sequence.
       lengths: `[B]` valid steps of each sequence; None where all are valid.
     """
 
@@ -49,6 +51,13 @@ class Site(NamedTuple):
     xs: Any
     loss: Callable[[State], jax.Array]
     lengths: jax.Array | None = None
+
+    @property
+    def valid(self) -> jax.Array | None:
+        """`[T, B]` bool, the valid steps; None where all are valid."""
+        if self.lengths is None:
+            return None
+        return jnp.arange(len(self.xs))[:, None] < self.lengths
 
 
 class Decoding(NamedTuple):

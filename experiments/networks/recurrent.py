@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import recur
 from experiments.networks.base import Site
 from recur.cell import Cell, Params, State
-from recur.wrappers import masked, select
+from recur.wrappers import select
 
 
 class Precision(NamedTuple):
@@ -96,8 +96,7 @@ class Recurrent(NamedTuple):
         for index, (name, cell) in enumerate(zip(self.site_names, self.cells, strict=True)):
             above = list(zip(self.cells, layers, strict=True))[index + 1 :]
             loss_of = _through_layers(above, lengths, valid, loss)
-            site_cell, site_xs = (cell, xs) if valid is None else (masked(cell), (xs, valid))
-            found[name] = Site(site_cell, layers[index], site_xs, loss_of, lengths)
+            found[name] = Site(cell, layers[index], xs, loss_of, lengths)
             if above:
                 _, xs = recur.unroll(cell, layers[index], xs, lengths=lengths)
         return found

@@ -49,21 +49,22 @@ def make_gate_statistics(
 
 
 def _of_site(site: Site) -> Mapping[str, Mapping[str, jax.Array]]:
-    found = flow.gates(site.cell, site.params, site.xs)
+    found, valid = flow.gates(site.cell, site.params, site.xs), site.valid
     kept = by_leaf(found.retention)
-    half_life = flow.retention_half_life
+    half_life = lambda f: jnp.median(flow.retention_half_life(f, valid))
     return {
-        "gates": {name: _statistics(values) for name, values in found.values.items()},
-        "time_constant": {name: _time_constant(f) for name, f in kept.items()},
-        "half_life": {name: jnp.median(half_life(f)) for name, f in kept.items()},
+        "gates": {name: _statistics(v, valid) for name, v in found.values.items()},
+        "time_constant": {name: _time_constant(f, valid) for name, f in kept.items()},
+        "half_life": {name: half_life(f) for name, f in kept.items()},
     }
 
 
-def _statistics(values: jax.Array) -> jax.Array:
-    closed, opened = flow.saturation(values)
-    return jnp.stack([values.mean(), closed.mean(), opened.mean()])
+def _statistics(values: jax.Array, valid: jax.Array | None) -> jax.Array:
+    where = None if valid is None else valid[..., None]
+    closed, opened = flow.saturation(values, valid)
+    return jnp.stack([values.mean(where=where), closed.mean(), opened.mean()])
 
 
-def _time_constant(kept: jax.Array) -> jax.Array:
-    by_unit = kept.reshape(-1, kept.shape[-1]).mean(0)
-    return jnp.median(flow.time_constant(by_unit))
+def _time_constant(kept: jax.Array, valid: jax.Array | None) -> jax.Array:
+    where = None if valid is None else valid[..., None]
+    return jnp.median(flow.time_constant(kept.mean((0, 1), where=where)))

@@ -71,17 +71,22 @@ def _retention(paths, params, before, u):
     return jax.tree.unflatten(structure, kept)
 
 
-def saturation(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+def saturation(
+    values: jax.Array, where: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
     """Compute the shares of time and batch in which a gate is closed, and is open.
 
     Args:
       values: `[T, *B, H]` in (0, 1), as in `Gates`.
+      where: `[T, *B]` bool, the valid steps; None is all.
 
     Returns:
       `(closed [H], open [H])`: values below `SATURATED`, and above 1 - `SATURATED`.
     """
-    flat = values.reshape(-1, values.shape[-1])
-    return (flat < SATURATED).mean(0), (flat > 1 - SATURATED).mean(0)
+    return (
+        _mean_by_unit(values < SATURATED, where),
+        _mean_by_unit(values > 1 - SATURATED, where),
+    )
 
 
 def time_constant(retention: jax.Array) -> jax.Array:
@@ -89,17 +94,26 @@ def time_constant(retention: jax.Array) -> jax.Array:
     return jnp.where(retention < 1, 1 / (1 - jnp.minimum(retention, 1)), jnp.inf)
 
 
-def retention_half_life(retention: jax.Array) -> jax.Array:
+def retention_half_life(
+    retention: jax.Array, where: jax.Array | None = None
+) -> jax.Array:
     """Compute the steps after which half of a unit is left: ln 2 / -mean ln |f|.
 
     Args:
       retention: f `[T, *B, H]`, a leaf of `Gates.retention`; the mean is over T and *B.
+      where: `[T, *B]` bool, the valid steps; None is all.
 
     Returns:
       `[H]` steps; 0 where nothing is kept, inf where nothing is lost.
     """
-    logs = jnp.log(jnp.abs(retention)).reshape(-1, retention.shape[-1]).mean(0)
+    logs = _mean_by_unit(jnp.log(jnp.abs(retention)), where)
     return jnp.where(logs < 0, math.log(2) / -logs, jnp.inf)
+
+
+def _mean_by_unit(values, where):
+    """Mean of `[T, *B, H]` over the valid steps of time and batch, `[H]`."""
+    flat = values.reshape(-1, values.shape[-1])
+    return flat.mean(0) if where is None else flat.mean(0, where=where.reshape(-1, 1))
 
 
 def by_symbol(

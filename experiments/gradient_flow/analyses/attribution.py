@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs that each prediction depends on."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,17 +23,14 @@ def attribution(probe: Probe) -> Panels:
     def of_seed(arrays, params, seed):
         batch = flow_batch(probe.benchmark, arrays, seed, 1)
         site = probe.site_of(params, batch)
-        # A wrapped cell has flags beside its inputs.
-        inputs, *flags = site.xs if isinstance(site.xs, tuple) else (site.xs,)
 
-        def predict(one):
-            xs: Any = (one[:, None], *flags) if flags else one[:, None]
-            states = trajectory(site.cell, site.params, xs).states
+        def predict(xs):
+            states = trajectory(site.cell, site.params, xs[:, None]).states
             weights = one_term_each(batch)
             loss = lambda w: probe.site_of(params, batch._replace(weights=w)).loss(states)
             return jax.vmap(loss)(weights)
 
-        return jnp.log10(flow.attribution(predict, inputs[:, 0]).norm)
+        return jnp.log10(flow.attribution(predict, site.xs[:, 0]).norm)
 
     run = jax.jit(of_seed)
     found = np.stack([run(probe.arrays, p, s) for s, p in enumerate(probe.params)])

@@ -23,9 +23,12 @@ def symbols(probe: Probe) -> Panels:
 
     def look(view):
         values = flow.gates(view.cell, view.params, view.xs).values
-        read = view.batch.inputs
+        valid = view.site.valid
+        # Padding counts as a symbol of its own, which is dropped.
+        ids = view.batch.inputs
+        read = ids if valid is None else jnp.where(valid, ids, len(names))
         return {
-            name: jnp.nanmean(flow.by_symbol(value, read, len(names))[0], axis=1)
+            name: jnp.nanmean(flow.by_symbol(value, read, len(names) + 1)[0][:-1], axis=1)
             for name, value in values.items()
         }
 
