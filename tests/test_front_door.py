@@ -49,8 +49,8 @@ REFUSALS = {
     "--seeds=2,2": "--seeds names a value twice",
     "--copy_memory.lag=3,0": "--copy_memory.lag must be at least 1, got 0",
     "--copy_memory.lag=3,x": "--copy_memory.lag=3,x",
-    "--copy_memory.lag=1000000000": "at most --train.batch=",
-    "--benchmark=parity --parity.eval_length=50000000": "evaluations of 256 sequences",
+    "--copy_memory.lag=1000000000": "steps fit",
+    "--benchmark=parity --parity.eval_length=50000000": "evaluations of 256 sequences at once",
     "--benchmark=nowhere:my_task": "no module 'nowhere'",
     "--benchmark=os:path": "--benchmark: os:path must be a BenchmarkSpec, got module",
     "--benchmark=os:pathh": "os has no 'pathh': did you mean 'path'?",
@@ -127,7 +127,7 @@ def test_a_refusal_waits_for_no_framework_and_compiles_nothing():
     code = (
         "import sys; from experiments.__main__ import main\n"
         "assert main(['--seeds=0', '--workdir=unused']) == 2\n"
-        "slow = {'optax', 'orbax', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "slow = {'orbax', 'matplotlib'} & set(sys.modules)\n"
         "assert not slow, slow\n"
         "import jax; assert not jax._src.xla_bridge.backends_are_initialized()\n"
     )

@@ -24,21 +24,19 @@ def check_resources(benchmark: Benchmark, network: Network, train: Train) -> Non
         needed = _bytes_of(benchmark, network, benchmark.train, train.batch)
     except ValueError as error:
         raise UsageError(f"--train.batch={train.batch}: {error}") from None
-    _check(needed, f"training batches of {train.batch} sequences", "--train.batch", train.batch)
+    _check(f"training batches of --train.batch={train.batch} sequences", *needed)
     size = train.eval_batch // train.eval_microbatches
     needed = _bytes_of(benchmark, network, benchmark.validation, size, gradients=False)
-    _check(needed, f"evaluations of {size} sequences at once", "--train.eval_batch", size)
+    _check(f"evaluations of {size} sequences at once (--train.eval_batch)", *needed)
 
 
-def _check(needed: int, name: str, flag: str, size: int) -> None:
+def _check(name: str, needed: int, steps: int) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
-        most = size * memory // needed
-        fits = f"at most {flag}={most}" if most else "not even one of them"
         raise UsageError(
-            f"{name} need more than {needed / 2**30:,.0f} GiB, and the machine has "
-            f"{memory / 2**30:,.0f}: {fits} fits, or choose shorter sequences or a smaller "
-            f"--model.hidden"
+            f"{name} of {steps:,} steps need more than {needed / 2**30:,.0f} GiB, and the "
+            f"machine has {memory / 2**30:,.0f}: at most {steps * memory // needed:,} "
+            f"steps fit, or a smaller batch or --model.hidden"
         )
 
 
@@ -48,8 +46,11 @@ def _bytes_of(
     data: Data,
     batch_size: int,
     gradients: bool = True,
-) -> int:
-    """Lower bound on the memory of a step: inputs, states, their gradients, outputs."""
+) -> tuple[int, int]:
+    """Lower bound on the memory of a step, and the time steps of its longest sequence.
+
+    It counts inputs and states of every recurrence, their gradients, and outputs.
+    """
 
     def run(arrays, key):
         batch = data.draw(arrays, key, jnp.int32(0), batch_size)
@@ -60,10 +61,10 @@ def _bytes_of(
 
     outputs, sites = jax.eval_shape(run, data.arrays, jax.random.key(0))
     copies = 2 if gradients else 1
-    total = _size(outputs)
-    for xs, state in sites:
-        total += _size(xs) + copies * xs.shape[0] * _size(state)
-    return total
+    total = _size(outputs) + sum(
+        _size(xs) + copies * len(xs) * _size(state) for xs, state in sites
+    )
+    return total, max(len(xs) for xs, _ in sites)
 
 
 def _state_of(site: Site) -> Any:

@@ -80,7 +80,7 @@ PRESETS: dict[str, dict[str, Value]] = {
         "train.clip": 0.05,
         "train.eval_batch": 192,
         "train.flow_batch": 24,
-        "train.learning_rate": 0.02,
+        "train.learning_rate": 0.015,
         "train.schedule": "half_cosine",
         "train.steps": 1100,
     },
