@@ -82,7 +82,7 @@ def test_a_page_states_what_was_measured_and_how(fresh):
     for path in fresh.glob("*.html"):
         text = path.read_text()
         for words in (
-            "copy_memory (lag 4, pattern length 1, symbols 8, layout arjovsky",
+            "copy_memory (lag 4, pattern_length 1, symbols 8, layout arjovsky",
             "loss: the last step",
             "root mean square of the inputs 0.316",
             "2 seeds, 2 new sequences each",
