@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slopes of fresh networks under noise, measured again beside what was measured before.
+"""Slopes of fresh networks under noise, beside earlier measurements.
 
 64 units, ten inputs drawn from N(0, 1) at every step, float64; the largest singular value
 of the Jacobian of the whole state over k steps, its slope taken from k = 50 to k = 150.

@@ -72,8 +72,8 @@ def _is_tanh_network(view: View) -> bool:
 def _gates_by_bias(view: View) -> list[Law]:
     """sigma(b)^k: what a unit keeps over k steps if its gate has its bias as only input.
 
-    The gates are those of a zero state and a zero input, where retention is strictly
-    between 0 and 1.
+    Retention is taken at a zero state and a zero input; the law applies where it is
+    strictly between 0 and 1.
     """
     blank = jnp.zeros_like(view.first_sequence[:1])
     kept = by_leaf(flow.gates(view.cell, view.params, blank).retention)

@@ -59,7 +59,7 @@ class Command(NamedTuple):
     Attributes:
       module: the module that `python -m` runs.
       flags: name -> help of the flags that are not settings.
-      with_value: those of the flags that take a value; the others are switches.
+      with_value: the flags that take a value; the others are switches.
       configs: prefix -> dataclass of the settings of this command alone.
       run_settings: whether it takes the settings of a run.
       sweeps: whether a setting may have several values.
@@ -120,7 +120,7 @@ def given(values: flags.FlagValues, command: Command = RUN) -> dict[str, Any]:
 def help_text(values: flags.FlagValues, command: Command = RUN) -> str:
     """Every flag with its meaning, unit, legal values and default.
 
-    The defaults shown are those of the benchmark and preset on the command line.
+    Defaults are shown for the benchmark and preset on the command line.
     """
     own = _own(command)
     lines = [f"usage: python -m {command.module} [--flag=value ...] [--flagfile=FILE]"]

@@ -61,7 +61,7 @@ def saved(location: RunLocation) -> Chosen | None:
 
 
 def agreed(chosen: Chosen, before: Chosen | None) -> Chosen:
-    """The settings of a sweep: those of the resumed one, if nothing contradicts them.
+    """The settings of a sweep, or of the resumed sweep if nothing contradicts them.
 
     Raises:
       UsageError: a setting on the command line differs.

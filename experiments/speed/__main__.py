@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast `recur` is beside other libraries, and beside products without recurrence.
+"""Time `recur` against other libraries, and against products without recurrence.
 
     python -m experiments.speed [DIRECTORY]
 
-The same layer, weights and inputs for all that are installed (extra `peers`), in float32,
+The same layer, weights and inputs for every installed library (extra `peers`), in float32,
 timed in turn within this process: the forward pass, and a train step, which is a forward
 and a reverse pass and an update by gradient descent. Every ratio is of times in the same
 round; tables give medians and quartiles. Writes `speed.csv`, `speed.json`, `speed.svg` and

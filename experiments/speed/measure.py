@@ -61,7 +61,7 @@ def relative_error(got: Any, wanted: Any) -> float:
 
 
 def check_outputs(programs: Mapping[str, Programs], wanted: np.ndarray) -> dict[str, float]:
-    """The relative error of the outputs of each.
+    """The relative error of the outputs of each library.
 
     Raises:
       RuntimeError: it is so large that a program does other work than the others.

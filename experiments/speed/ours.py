@@ -33,7 +33,7 @@ def keeper(hidden: int) -> recur.Cell:
 
 
 class Variant(NamedTuple):
-    """A way to run a cell of ours.
+    """A configuration of `recur`.
 
     Attributes:
       engine: by its name.

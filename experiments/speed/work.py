@@ -14,7 +14,7 @@ from recur.cell import Cell
 
 
 RATE = 1e-3
-"""Of the update by gradient descent that ends a train step."""
+"""Learning rate of the update that ends a train step."""
 
 
 class Shape(NamedTuple):

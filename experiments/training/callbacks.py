@@ -14,7 +14,7 @@ class Callback(Protocol):
         """Training starts at this step: drop what was recorded after it."""
 
     def record(self, step: int, states: Any) -> float:
-        """Record this step if it is due; return the seconds of computation."""
+        """Record a step; return the seconds of computation, 0 where nothing is recorded."""
 
 
 class Every(NamedTuple):

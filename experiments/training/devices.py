@@ -23,7 +23,7 @@ class Replicas(NamedTuple):
       get: outputs of programs -> tree of NumPy arrays `[S, ...]`.
       share: tree of arrays -> the same on the devices, for all seeds.
       compile: `(function, shared, *examples) -> program`. The function takes the shared
-        tree and the arguments of one seed; the program takes those of all seeds.
+        tree and the arguments of one seed, the program the arguments of all seeds.
       description: where seeds are computed, for people.
     """
 

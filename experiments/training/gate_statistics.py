@@ -16,7 +16,7 @@ SEQUENCES = 4
 """Sequences in a statistic: means over all steps and units hardly change with more."""
 
 STATISTICS = "mean", "closed", "open"
-"""Of a gate: its mean, and the share of its values below 0.1 and above 0.9."""
+"""The mean of a gate, and the shares of its values below 0.1 and above 0.9."""
 
 GateStatistics = dict[str, dict[str, jax.Array]]
 """Quantity -> name of a gate or state -> number."""

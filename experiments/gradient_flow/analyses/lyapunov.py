@@ -9,7 +9,7 @@ from recur import flow
 
 
 COUNT = 32
-"""Of the spectrum, from the largest."""
+"""Exponents computed, from the largest."""
 
 SHOWN = 3
 """Exponents whose convergence is drawn."""

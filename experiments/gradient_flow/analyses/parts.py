@@ -13,7 +13,7 @@ from recur import flow
 
 
 def parts(probe: Probe) -> Panels:
-    """Total, direct and recurrent adjoints of each leaf, and those of each gate."""
+    """Total, direct and recurrent adjoints of each leaf, and the adjoint of each gate."""
 
     def norms(scaled):
         return flow.log10_norms(scaled)
