@@ -14,7 +14,7 @@ from pathlib import Path
 
 from experiments.config.errors import UsageError
 from experiments.launch import flags
-from experiments.reporting.comparison import read, table, write
+from experiments.reporting.comparison import read, table
 from experiments.reporting.tables import markdown
 from experiments.runs.names import REPORT
 
@@ -51,6 +51,9 @@ def main(argv: Sequence[str]) -> int:
             raise UsageError(f"--workdir={path} exists: --overwrite replaces the report in it")
         found = [read(Path(name)) for name in names]
         print(markdown(table(found), text_columns=2))
+        # matplotlib takes a second to import, too long for an error message.
+        from experiments.reporting.comparison_report import write
+
         write(path, found)
         print(f"report: {path / REPORT}")
     except UsageError as error:

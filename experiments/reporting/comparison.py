@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare several runs: read them, tabulate them, write one report."""
+"""Compare several runs: read them and tabulate them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,8 @@ import numpy as np
 from experiments.config.errors import UsageError
 from experiments.reporting.intervals import interval, text_of
 from experiments.reporting.summary_file import by_cell, metrics_of, read_summary
-from experiments.runs.names import METRICS, REPORT, SUMMARY, SWEEP
+from experiments.runs.names import METRICS, SUMMARY, SWEEP
 
-
-TABLE, CURVES = "comparison.csv", "curves"
 
 LOSSES = "final_loss", "best_loss", "test_loss", "loss_over_baseline"
 
@@ -79,29 +77,3 @@ def _numbers(results: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[
         f"{1000 / float(np.mean(pace)):.3g}",
         *(text_of(interval([result.get(key) for result in results])) for key in keys),
     ]
-
-
-def write(path: Path, found: Sequence[Finished]) -> None:
-    """Write the report, the table as CSV and the figure."""
-    # matplotlib takes a second to import, too long for an error message.
-    from experiments.reporting import comparison_figure, page
-    from experiments.reporting.drawing import write_csv
-    from experiments.runs.atomic import write_whole
-
-    path.mkdir(parents=True, exist_ok=True)
-    head, *lines = table(found)
-    write_csv(path / TABLE, head, lines)
-    comparison_figure.write(path / CURVES, found)
-    shown = [[cell.replace(" [", "\n[") for cell in row] for row in (head, *lines)]
-    parts = [
-        page.paragraph(
-            "Mean over seeds, and its 95% interval by bootstrap over seeds. Loss and metrics "
-            "are measured on validation data after the last step; best loss is the lowest "
-            "validation loss. Columns that begin with test are measured on the test set, at "
-            "the step of the best loss, as is loss over baseline of a run that has them. "
-            "Time is that of one seed's training step."
-        ),
-        page.block("numbers", page.table(shown)),
-        page.figure(path / f"{CURVES}.svg", "Validation loss; bands: range over seeds."),
-    ]
-    write_whole(path / REPORT, page.page("Comparison", parts))
