@@ -29,7 +29,6 @@ from experiments.reporting.drawing import (
 from experiments.reporting.heading import Heading
 from experiments.reporting.heat_map import (
     Found,
-    Means,
     beyond,
     colour_limit,
     heat_map,
@@ -109,7 +108,7 @@ def figure_of(found: Found, rows: Rows, benchmark: Benchmark, heading: Heading) 
     figure.colorbar(image, ax=bar, label=label, extend=beyond(means, limit))
     _label_rows(grid[:, 0], sites, benchmark)
     title_above(figure, f"{heading.title}; L: loss at the last step", fontsize=7)
-    _add_legend(figure, heading, sites, means)
+    _add_legend(figure, heading, sites, found)
     return figure
 
 
@@ -156,10 +155,11 @@ def _label_rows(column: Any, sites: list[str], benchmark: Benchmark) -> None:
         ax.set_ylabel(label)
 
 
-def _add_legend(figure: Figure, heading: Heading, sites: list[str], means: Means) -> None:
+def _add_legend(figure: Figure, heading: Heading, sites: list[str], found: Found) -> None:
     handles: list[Any] = legend_dashes({"best predictor without memory": ":"})
     handles.append(legend_range(heading.seeds))
-    if any(np.isnan(mean).any() for mean in means.values()):
+    norms = [record.curves[output_of(site)] for record in found.values() for site in sites]
+    if any(np.isneginf(values).any() for values in norms):
         handles.append(Patch(facecolor="w", edgecolor="0.5", label="gradient exactly zero"))
     if len(sites) > 1:
         labels = {site: f"slope of {output_of(site)}" for site in sites}
