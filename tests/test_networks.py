@@ -144,6 +144,30 @@ def test_a_key_switches_noise_on():
     np.testing.assert_array_equal(one, run(jax.random.key(0)))
 
 
+def test_a_stream_of_a_noisy_cell_goes_on_with_new_noise():
+    """Zoneout keeps keys in its state; the carry has none, and the same structure."""
+    net = sequence_network(one_hot(V), CLASSES)(
+        make_recurrent(recur.zoneout(recur.gru(4), 0.5), 2)
+    )
+    params = net.init(jax.random.key(10))
+    batch = batch_of("every_step")._replace(lengths=None)
+    plain, carry = net.apply(params, batch, None, None)
+    assert not any(jnp.issubdtype(x.dtype, jax.dtypes.prng_key) for x in
+                   jax.tree.leaves(carry))  # fmt: skip
+
+    def run(first, seed):
+        streams = batch._replace(first=jnp.array(first))
+        return net.apply(params, streams, carry, jax.random.key(seed))
+
+    fresh, after = run(True, 0)
+    assert jax.tree.structure(after) == jax.tree.structure(carry)
+    np.testing.assert_array_equal(
+        fresh, net.apply(params, batch, None, jax.random.key(0))[0]
+    )
+    assert (run(False, 0)[0] != fresh).any() and (run(True, 1)[0] != fresh).any()
+    assert (fresh != plain).any()
+
+
 def test_writing_is_reading_back():
     """A greedy text step by step is the argmax of the logits of the whole text."""
     net = sequence_network(one_hot(V), V, generates=True)(make_recurrent(recur.lstm(6)))

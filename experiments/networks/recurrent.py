@@ -119,6 +119,34 @@ def output(state: State) -> jax.Array:
     return jax.tree.leaves(state)[0]
 
 
+def continued(initial: State, carry: State, first: jax.Array | None) -> State:
+    """The state to go on from: the carry, or the initial state where streams start.
+
+    Args:
+      initial: the initial state; noisy cells keep fresh random keys in it.
+      carry: the state after the last batch, as `without_keys` returns it.
+      first: `[]` bool, true where streams start; None is false.
+    """
+    known = iter(jax.tree.leaves(carry))
+
+    def choose(leaf):
+        if _is_key(leaf):
+            return leaf
+        old = next(known)
+        return old if first is None else jnp.where(first, leaf, old)
+
+    return jax.tree.map(choose, initial)
+
+
+def without_keys(state: State) -> State:
+    """A state without random keys: a checkpoint holds numbers only."""
+    return jax.tree.map(lambda leaf: None if _is_key(leaf) else leaf, state)
+
+
+def _is_key(leaf: jax.Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
 def _through_layers(
     above: Sequence[tuple[Cell, Params]],
     lengths: jax.Array | None,

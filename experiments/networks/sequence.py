@@ -2,7 +2,6 @@
 """The network of every task with one recurrence: inputs -> layers -> linear readout."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -12,7 +11,7 @@ from flax import nnx
 from experiments.networks.base import Batch, Loss, Network, Site
 from experiments.networks.embed import Embed
 from experiments.networks.generation import generate
-from experiments.networks.recurrent import Recurrent
+from experiments.networks.recurrent import Recurrent, continued, without_keys
 from recur.wrappers import select
 
 
@@ -93,12 +92,11 @@ class SequenceModel(nnx.Module):
     ) -> tuple[jax.Array, Any]:
         """`(logits, carry)`; the logits are float32, so that the loss is."""
         params, xs = self.params(key), self.inputs(batch)
-        first = batch.first
-        if first is not None and carry is not None:
-            initial, _ = self.layers.layer.apply(params, xs[:0])
-            carry = jax.tree.map(partial(jnp.where, first), initial, carry)
-        carry, ys = self.layers.layer.apply(params, xs, carry, lengths=batch.lengths)
-        return self.logits(ys, batch), carry
+        layer, first = self.layers.layer, batch.first
+        if carry is not None and (first is not None or key is not None):
+            carry = continued(layer.apply(params, xs[:0])[0], carry, first)
+        carry, ys = layer.apply(params, xs, carry, lengths=batch.lengths)
+        return self.logits(ys, batch), without_keys(carry)
 
     def sites(self, batch: Batch, loss: Loss) -> Mapping[str, Site]:
         """The recurrent layers, `layer1` nearest to the input."""
