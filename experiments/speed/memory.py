@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 import recur
+from experiments.reporting.tables import markdown
 
 
 BATCH, FEATURES, HIDDEN = 8, 16, 64
@@ -67,15 +68,17 @@ def measure(steps: int, repeats: int) -> tuple[dict[str, float], dict[str, float
 
 def main(all_steps: Sequence[int] = (1_000, 10_000, 100_000), repeats: int = 5) -> None:
     """Print the table, in Markdown."""
-    print("| T | memory, scan | checkpointed | ratio | time, scan | checkpointed | ratio |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    lines = [
+        ["T", "memory, scan", "checkpointed", "ratio", "time, scan", "checkpointed", "ratio"]
+    ]
     for steps in all_steps:
         memory, times = measure(steps, repeats)
-        cells = [f"{steps:,}"]
+        line = [f"{steps:,}"]
         for unit, values in (("MB", memory), ("s", times)):
             plain, ours = values["scan"], values["checkpointed"]
-            cells += [f"{plain:.3g} {unit}", f"{ours:.3g} {unit}", f"{ours / plain:.3g}"]
-        print(f"| {' | '.join(cells)} |", flush=True)
+            line += [f"{plain:.3g} {unit}", f"{ours:.3g} {unit}", f"{ours / plain:.3g}"]
+        lines.append(line)
+    print(markdown(lines, text_columns=0))
 
 
 if __name__ == "__main__":
