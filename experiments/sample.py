@@ -94,13 +94,15 @@ def _write(run: Path, sample: Sample, data: Path) -> str:
 
     plan = plan_of(run, data)
     cell = sample.cell or next(iter(plan.cells))
-    prompt = _checked_prompt(run, plan, sample)
+    if sample.cell:
+        check_known("--cell", sample.cell, plan.cells)
     decode = plan.network(cell).decode
     if decode is None:
         raise UsageError(
             f"--run={run} trained {plan.name}, which is no language model: name a run of "
             f"char_lm or hello"
         )
+    prompt = _checked_prompt(run, plan, sample)
     params = params_of(restore(plan, cell, run), sample.model_seed)
     config = Decoding(sample.temperature, sample.top_k, sample.length)
     key = jax.random.key(sample.seed)
@@ -110,15 +112,11 @@ def _write(run: Path, sample: Sample, data: Path) -> str:
 
 def _checked_prompt(run: Path, plan: Plan, sample: Sample) -> list[int]:
     """The ids of the prompt."""
-    if sample.cell:
-        check_known("--cell", sample.cell, plan.cells)
     if sample.model_seed >= plan.run.seeds:
         raise UsageError(
             f"--model_seed={sample.model_seed}: --run={run} has {plan.run.seeds} seeds"
         )
     vocabulary = plan.benchmark.vocabulary
-    if not vocabulary:
-        return [0]
     try:
         return as_ids(sample.prompt or vocabulary[0], vocabulary)
     except ValueError as error:

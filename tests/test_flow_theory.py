@@ -184,7 +184,7 @@ def test_attribution_is_the_jacobian_and_sees_no_future():
     )
     later = np.triu(np.ones((9, 9), bool), 1)
     assert not found.norm[later].any() and (found.norm[~later] > 0).all()
-    with pytest.raises(ValueError, match=r"predict must give \[N\]"):
+    with pytest.raises(ValueError, match=r"predict must return \[N\]"):
         flow.attribution(lambda xs: xs, xs[:, 0])
 
 

@@ -78,7 +78,7 @@ def test_it_has_every_file_of_a_run(trained):
     assert summary["baseline"] == pytest.approx(entropy)
     for stem in ("gradient_flow", "learning_curves", "flow_training"):
         assert (trained / "figures" / f"{stem}.svg").stat().st_size > 0
-    assert "majority (longest 5)" in (trained / "report.html").read_text()
+    assert "majority (longest 5)" in (trained / "figures/gradient_flow.svg").read_text()
     text = (trained / "flags.txt").read_text()
     assert "--benchmark=my_task:majority\n" in text and "--majority.longest=5\n" in text
 
