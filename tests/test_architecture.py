@@ -41,7 +41,7 @@ HOMES = {
     "absl": {"experiments/launch/flags.py"},
     "flax": {
         "experiments/networks/embed.py",
-        "experiments/networks/sequence.py",
+        "experiments/networks/model.py",
         "experiments/speed/peers.py",
         "experiments/speed/seeds.py",
         "recur/linen.py",

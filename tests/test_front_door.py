@@ -127,7 +127,7 @@ def test_a_refusal_waits_for_no_framework_and_compiles_nothing():
     code = (
         "import sys; from experiments.__main__ import main\n"
         "assert main(['--seeds=0', '--workdir=unused']) == 2\n"
-        "slow = {'orbax', 'matplotlib'} & set(sys.modules)\n"
+        "slow = {'flax', 'optax', 'orbax', 'matplotlib', 'rich'} & set(sys.modules)\n"
         "assert not slow, slow\n"
         "import jax; assert not jax._src.xla_bridge.backends_are_initialized()\n"
     )

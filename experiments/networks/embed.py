@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 
 class Embed(NamedTuple):
@@ -14,12 +13,12 @@ class Embed(NamedTuple):
 
     Attributes:
       width: I, the width of its vectors.
-      build: `rngs -> module`, where `module(inputs) -> [T, B, I]`.
+      build: `flax.nnx.Rngs -> module`, where `module(inputs) -> [T, B, I]`.
       vocabulary: number of ids that it reads; 0 where inputs are not ids.
     """
 
     width: int
-    build: Callable[[nnx.Rngs], Any]
+    build: Callable[[Any], Any]
     vocabulary: int = 0
 
 
@@ -45,4 +44,10 @@ def numbers(width: int) -> Embed:
 
 def embedding(size: int, width: int) -> Embed:
     """Ids `[T, B]` -> learned vectors `[T, B, width]`, drawn from N(0, 1 / width)."""
-    return Embed(width, lambda rngs: nnx.Embed(size, width, rngs=rngs), size)
+
+    def build(rngs):
+        from flax import nnx
+
+        return nnx.Embed(size, width, rngs=rngs)
+
+    return Embed(width, build, size)
