@@ -7,10 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.base import Metric
-from experiments.benchmarks.data.batches import at_steps, by_length, in_order
+from experiments.benchmarks.base import Metric, in_order
 from experiments.benchmarks.registry import BENCHMARKS
-from experiments.benchmarks.terms import at_the_end, correct, cross_entropy, weighted
+from experiments.benchmarks.terms import (
+    at_steps,
+    at_the_end,
+    by_length,
+    correct,
+    cross_entropy,
+    weighted,
+)
 from experiments.config.errors import UsageError
 from experiments.config.settings import Train
 from experiments.launch.plan import make_plan

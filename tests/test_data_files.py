@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.data import files
-from experiments.benchmarks.data.files import Named, content, data_directory
+from experiments.benchmarks.data.files import DataFile, content, data_directory
 from experiments.benchmarks.data.mnist import FILES, parse_idx, read_mnist
 from experiments.config.errors import UsageError
 
 
 WORDS = b"the words of a file"
-NAMED = Named("a/words.txt", "", hashlib.sha256(WORDS).hexdigest())
+NAMED = DataFile("a/words.txt", "", hashlib.sha256(WORDS).hexdigest())
 
 
 def at_home(tmp_path, data):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recur
-from experiments.benchmarks.terms import cross_entropy, last_term
+from experiments.benchmarks.terms import correct, cross_entropy, last_term
 from experiments.networks.base import Batch, Decoding
 from experiments.networks.embed import embedding, numbers, one_hot
 from experiments.networks.recurrent import make_recurrent
@@ -54,6 +54,30 @@ def test_padding_changes_neither_loss_nor_gradient(readout, layers):
     summed = jax.tree.map(lambda *leaves: sum(leaves), *parts)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
                  whole, summed)  # fmt: skip
+
+
+def test_lengths_alone_leave_padding_out_of_the_loss():
+    batch = batch_of("every_step")
+    logits = jax.random.normal(jax.random.key(20), (T, B, CLASSES))
+    for terms in (cross_entropy, correct):
+        explicit = terms(logits, batch)
+        np.testing.assert_array_equal(terms(logits, batch._replace(weights=None)), explicit)
+        every = terms(logits, batch._replace(weights=None, lengths=None))
+        assert every[1] == T * B and explicit[1] == LENGTHS.sum()
+    last = last_term(batch._replace(weights=None)).weights
+    np.testing.assert_array_equal(last, last_term(batch).weights)
+
+
+def test_an_impossible_network_is_refused():
+    with pytest.raises(ValueError, match="readout must be one of every_step, last_valid"):
+        sequence_network(one_hot(V), CLASSES, "last_valdi")
+    for embed, outputs, readout in (
+        (one_hot(V), CLASSES, "every_step"),
+        (numbers(V), V, "every_step"),
+        (one_hot(V), V, "last_valid"),
+    ):
+        with pytest.raises(ValueError, match="reads and predicts the same ids"):
+            sequence_network(embed, outputs, readout, generates=True)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -185,7 +209,7 @@ def test_the_last_term_is_that_of_the_last_weighted_step():
     last = last_term(batch).weights
     assert last.sum(0).tolist() == [1, 1, 1]
     assert last[LENGTHS - 1, jnp.arange(B)].tolist() == [1, 1, 1]
-    whole = last_term(batch._replace(weights=None)).weights
+    whole = last_term(batch._replace(weights=None, lengths=None)).weights
     assert whole[-1].tolist() == [1, 1, 1] and whole.sum() == B
     one = batch_of("last_valid")
     assert last_term(one) is one

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from experiments.config.options import Value
 from experiments.networks.base import Batch, Loss, Terms
@@ -146,6 +147,14 @@ class BenchmarkSpec(NamedTuple):
     build: Callable[[Any, Path], Benchmark]
     presets: Mapping[str, Mapping[str, Value]]
     description: Description
+
+
+def in_order(
+    step: jax.Array | int, batch_size: int, size: int
+) -> tuple[jax.Array, jax.Array]:
+    """Batch `step` of a finite set: indices `[B]`, and weights `[B]`, 0 past the end."""
+    indices = step * batch_size + jnp.arange(batch_size)
+    return indices.clip(0, size - 1), (indices < size).astype(jnp.float32)
 
 
 def generated(draw: Callable[[jax.Array, int], Batch]) -> Data:

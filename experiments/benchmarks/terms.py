@@ -16,6 +16,13 @@ def weighted(values: jax.Array, weights: jax.Array | None = None) -> Terms:
     return (values * weights).sum(), weights.sum()
 
 
+def weights_of(batch: Batch) -> jax.Array | None:
+    """The weights of a batch; without any, a step after the end of its sequence has 0."""
+    if batch.weights is not None or batch.lengths is None or batch.targets.ndim < 2:
+        return batch.weights
+    return (jnp.arange(len(batch.targets))[:, None] < batch.lengths).astype(jnp.float32)
+
+
 def nats(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """-ln softmax(logits)[target]: `[..., O]` and `[...]` int -> `[...]`."""
     log_p = jax.nn.log_softmax(logits)
@@ -24,17 +31,17 @@ def nats(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 def cross_entropy(logits: jax.Array, batch: Batch) -> Terms:
     """Cross entropy of logits `[..., O]` and classes `[...]`, in nats."""
-    return weighted(nats(logits, batch.targets), batch.weights)
+    return weighted(nats(logits, batch.targets), weights_of(batch))
 
 
 def squared_error(outputs: jax.Array, batch: Batch) -> Terms:
     """(y - target)^2 of outputs `[..., 1]` and numbers `[...]`."""
-    return weighted(jnp.square(outputs[..., 0] - batch.targets), batch.weights)
+    return weighted(jnp.square(outputs[..., 0] - batch.targets), weights_of(batch))
 
 
 def correct(logits: jax.Array, batch: Batch) -> Terms:
     """Accuracy: the most likely class is the target."""
-    return weighted(logits.argmax(-1) == batch.targets, batch.weights)
+    return weighted(logits.argmax(-1) == batch.targets, weights_of(batch))
 
 
 def at_the_end(targets: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
@@ -51,7 +58,7 @@ def last_term(batch: Batch) -> Batch:
     """
     if getattr(batch.targets, "ndim", 1) < 2:
         return batch
-    weights = jnp.ones(batch.targets.shape) if batch.weights is None else batch.weights
+    weights = _explicit(weights_of(batch), batch.targets)
     steps = jnp.arange(len(weights))[:, None]
     last = jnp.where(weights > 0, steps, -1).max(0)
     return batch._replace(weights=jnp.where(steps == last, weights, 0.0))
@@ -62,7 +69,32 @@ def one_term_each(batch: Batch) -> jax.Array:
 
     For targets `[T, B]`, N = T and term t is that of step t; for targets `[B]`, N = 1.
     """
-    weights = jnp.ones(batch.targets.shape) if batch.weights is None else batch.weights
+    weights = _explicit(weights_of(batch), batch.targets)
     if weights.ndim < 2:
         return weights[None]
     return jnp.eye(len(weights))[:, :, None] * weights
+
+
+def at_steps(batch: Batch, steps: slice) -> Batch:
+    """The batch with the targets and weights of some steps alone."""
+    weights = weights_of(batch)
+    return batch._replace(
+        targets=batch.targets[steps],
+        weights=None if weights is None else weights[steps],
+        lengths=None,
+    )
+
+
+def by_length(values: jax.Array, weights: jax.Array | None) -> Terms:
+    """Terms `[T, B]` -> sums and counts `[T + 1]` after 0, 1, ..., T steps.
+
+    Nothing is measured after 0 steps, so that its count is 0.
+    """
+    weights = _explicit(weights, values)
+    sums, counts = (values * weights).sum(1), weights.sum(1)
+    return jnp.pad(sums, (1, 0)), jnp.pad(counts, (1, 0))
+
+
+def _explicit(weights: jax.Array | None, values: jax.Array) -> jax.Array:
+    """The weights, 1 where there are none."""
+    return jnp.ones(values.shape) if weights is None else weights

@@ -86,7 +86,7 @@ class Train:
       eval_batch: sequences in an evaluation where data are ever new; a finite validation
         or test set is evaluated whole, so many sequences at a time [sequences].
       eval_microbatches: parts that `eval_batch` is computed in, one after the other, to
-        save memory.
+        save memory. Where data are ever new, another number draws other sequences.
       checkpoint_every: interval of the checkpoints [steps].
       flow_batch: sequences in a gradient-flow curve [sequences].
       flow_every: interval of gradient-flow records while training; 0 measures before

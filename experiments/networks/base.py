@@ -20,7 +20,8 @@ class Batch(NamedTuple):
     Attributes:
       inputs: pytree of `[T, B, ...]` or `[B, ...]`: ids, numbers, vectors, images.
       targets: one class or number a step `[T, B]`, one a sequence `[B]`, or a pytree.
-      weights: weight of each term of the loss, as `targets`; None weighs all alike.
+      weights: weight of each term of the loss, as `targets`; None weighs all valid
+        steps alike.
       lengths: `[B]` int32, valid input steps; None where all are valid.
       first: `[]` bool, true where continuing streams start; None where every batch
         starts from the initial state.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network of every task with one recurrence: inputs -> layers -> linear readout."""
 
+import typing
 from collections.abc import Callable
 from typing import Literal
 
@@ -23,7 +24,10 @@ def sequence_network(
     *,
     generates: bool = False,
 ) -> MakeNetwork:
-    """logits_t = W_y h_t + b_y, with h_t the output of the last recurrent layer.
+    """Embed, recurrent layers, readout: logits_t = W_y h_t + b_y, in float32.
+
+    h_t `[B, H]` is the output of the last recurrent layer. Inputs of a batch are padded at
+    the end; `lengths` freezes the state there.
 
     Args:
       embed: the input layer, such as `one_hot(10)`.
@@ -31,7 +35,20 @@ def sequence_network(
       readout: `every_step` gives `[T, B, O]`; `last_valid` gives `[B, O]`, read at the
         last valid step of each sequence.
       generates: inputs and outputs are the same ids, so that the network can write.
+
+    Raises:
+      ValueError: the readout is unknown, or ids of inputs and outputs differ.
     """
+    if readout not in typing.get_args(Readout):
+        raise ValueError(
+            f"sequence_network: readout must be one of {', '.join(typing.get_args(Readout))}"
+            f"; got {readout!r}"
+        )
+    if generates and (readout != "every_step" or embed.vocabulary != outputs):
+        raise ValueError(
+            f"sequence_network: a network that generates reads and predicts the same ids at "
+            f"every step; got {embed.vocabulary} ids, {outputs} outputs, readout {readout!r}"
+        )
 
     def make(recurrent: Recurrent) -> Network:
         # flax takes half a second to import, which an error message need not wait for.

@@ -8,24 +8,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.benchmarks.data.files import Named, content
+from experiments.benchmarks.data.files import DataFile, content
 from experiments.config.errors import UsageError, nearest
 
 
 CORPORA = {
-    "tiny_shakespeare": Named(
+    "tiny_shakespeare": DataFile(
         "tiny_shakespeare/input.txt",
         "https://raw.githubusercontent.com/karpathy/char-rnn/"
         "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     ),
-    "truyen_kieu": Named(
+    "truyen_kieu": DataFile(
         "vietnamese_text/truyen_kieu.txt",
         "https://raw.githubusercontent.com/Minh141120/vietnamese-poetry-generator/"
         "fa79d652f225a9c5d5cf7772d95eba3067d73b24/data/truyen_kieu.txt",
         "58ce820d8ef64a7da41048d0eeffc95b3bde3b79af1bb27104ae7ab0b2331890",
     ),
-    "war_and_peace": Named(
+    "war_and_peace": DataFile(
         "warpeace/warpeace_input.txt",
         "https://raw.githubusercontent.com/MrHereward/machine_learning_sandbox/"
         "2d0fdf30f4afbcf01c1b8c7b408e738a0161d613/warpeace_input.txt",

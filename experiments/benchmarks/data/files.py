@@ -24,7 +24,7 @@ PATIENCE = 2.0
 """Timeout of a download [s]; there may be no network."""
 
 
-class Named(NamedTuple):
+class DataFile(NamedTuple):
     """A file that a benchmark knows by name.
 
     Attributes:
@@ -43,7 +43,7 @@ def data_directory(chosen: str | None) -> Path:
     return Path(chosen or os.environ.get(VARIABLE) or DEFAULT)
 
 
-def content(named: Named, directory: Path) -> bytes:
+def content(named: DataFile, directory: Path) -> bytes:
     """Read a named file, downloaded first where it is missing, and unpack it.
 
     Raises:
@@ -66,7 +66,7 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read ({error.strerror}): restore it") from None
 
 
-def _fetch(named: Named, path: Path) -> bytes:
+def _fetch(named: DataFile, path: Path) -> bytes:
     try:
         with urllib.request.urlopen(named.home, timeout=PATIENCE) as answer:
             return bytes(answer.read())
@@ -78,7 +78,7 @@ def _fetch(named: Named, path: Path) -> bytes:
         ) from None
 
 
-def _checked(named: Named, packed: bytes, where: str, remedy: str) -> bytes:
+def _checked(named: DataFile, packed: bytes, where: str, remedy: str) -> bytes:
     try:
         found = gzip.decompress(packed) if named.path.endswith(".gz") else packed
     except (OSError, EOFError, zlib.error) as error:

@@ -7,29 +7,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.benchmarks.data.files import Named, content
+from experiments.benchmarks.data.files import DataFile, content
 from experiments.config.errors import UsageError
 
 
 HOME = "https://ossci-datasets.s3.amazonaws.com/mnist"
 
 FILES = {
-    "train images": Named(
+    "train images": DataFile(
         "mnist/train-images-idx3-ubyte.gz",
         f"{HOME}/train-images-idx3-ubyte.gz",
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
-    "train labels": Named(
+    "train labels": DataFile(
         "mnist/train-labels-idx1-ubyte.gz",
         f"{HOME}/train-labels-idx1-ubyte.gz",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
-    "test images": Named(
+    "test images": DataFile(
         "mnist/t10k-images-idx3-ubyte.gz",
         f"{HOME}/t10k-images-idx3-ubyte.gz",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
-    "test labels": Named(
+    "test labels": DataFile(
         "mnist/t10k-labels-idx1-ubyte.gz",
         f"{HOME}/t10k-labels-idx1-ubyte.gz",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",

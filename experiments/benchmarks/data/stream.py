@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.base import Data
-from experiments.benchmarks.data.batches import in_order
+from experiments.benchmarks.base import Data, in_order
 from experiments.networks.base import Batch
 
 

@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 
 from experiments.benchmarks import base, terms
-from experiments.benchmarks.data.batches import at_steps
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
 from experiments.networks.base import Batch
@@ -157,7 +156,7 @@ def copy_memory(config: CopyMemory) -> base.Benchmark:
 
     def recalled(logits, batch):
         last = slice(-length, None)
-        return terms.correct(logits[last], at_steps(batch, last))
+        return terms.correct(logits[last], terms.at_steps(batch, last))
 
     vocabulary = ("blank", *map(str, range(1, config.symbols + 1)), "marker")
     network = sequence_network(numbers(1), tokens)

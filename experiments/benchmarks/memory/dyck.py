@@ -28,7 +28,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks import base, terms
-from experiments.benchmarks.data.batches import by_length
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
 from experiments.networks.base import Batch
@@ -103,7 +102,7 @@ def dyck(config: Dyck) -> base.Benchmark:
         return base.generated(draw)
 
     accuracy = lambda *given: terms.weighted(*_closings(kinds, *given))
-    curve = lambda *given: by_length(*_closings(kinds, *given))
+    curve = lambda *given: terms.by_length(*_closings(kinds, *given))
     theory = theory_of(config, config.eval_length)
     chance = theory.chance
     closing = base.Curve("length (steps)", "closing accuracy", curve, chance)

@@ -23,7 +23,6 @@ import jax
 import jax.numpy as jnp
 
 from experiments.benchmarks import base, terms
-from experiments.benchmarks.data.batches import at_steps, by_length
 from experiments.config.errors import check_at_least
 from experiments.config.options import Value
 from experiments.networks.base import Batch
@@ -79,11 +78,13 @@ def parity(config: Parity) -> base.Benchmark:
         return base.generated(draw)
 
     def accuracy(steps):
-        of_part = lambda logits, batch: terms.correct(logits[steps], at_steps(batch, steps))
+        def of_part(logits, batch):
+            return terms.correct(logits[steps], terms.at_steps(batch, steps))
+
         return base.Metric(of_part, memoryless=0.5, best=1.0, bounded=True)
 
     def curve(logits, batch):
-        return by_length(logits.argmax(-1) == batch.targets, batch.weights)
+        return terms.by_length(logits.argmax(-1) == batch.targets, batch.weights)
 
     longer = config.eval_length > config.length
     return base.Benchmark(

@@ -28,7 +28,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks import base, terms
-from experiments.benchmarks.data.batches import by_length
 from experiments.benchmarks.data.grammar import CUE, Grammar, make_grammar
 from experiments.benchmarks.data.stream import next_symbol
 from experiments.config.errors import check_at_least
@@ -105,7 +104,7 @@ def agreement(config: Agreement) -> base.Benchmark:
         return terms.weighted(bits, terms.last_term(batch).weights)
 
     agrees = lambda logits, batch: terms.correct(logits, terms.last_term(batch))
-    by_words = lambda logits, batch: by_length(excess(logits, batch), batch.weights)
+    by_words = lambda logits, batch: terms.by_length(excess(logits, batch), batch.weights)
     optimum = float(theory.entropies.mean())
     gap = theory.baseline - optimum
     curve = base.Curve("words read (steps)", "nats above the optimum", by_words, gap)

@@ -29,7 +29,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks import base, terms
-from experiments.benchmarks.data.batches import in_order
 from experiments.benchmarks.data.mnist import FILES, Digits, read_mnist
 from experiments.config.options import Value
 from experiments.networks.base import Batch
@@ -161,7 +160,7 @@ def whole(arrays: tuple[np.ndarray, np.ndarray], width: int) -> base.Data:
 
     def draw(arrays, key, step, batch_size):
         del key
-        chosen, real = in_order(step, batch_size, size)
+        chosen, real = base.in_order(step, batch_size, size)
         return _batch(arrays, chosen, width, real)
 
     return base.Data(arrays, draw, size)
