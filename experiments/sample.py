@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+
 from experiments.benchmarks.data.files import data_directory
 from experiments.config.errors import UsageError, check_at_least, check_known
 from experiments.launch import flags
-from experiments.launch.plan import Plan, construct
+from experiments.launch.plan import Plan, construct, plan_of_run
 from experiments.networks.base import Decoding
 from experiments.networks.generation import as_ids, as_text
 
@@ -86,13 +89,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _write(run: Path, sample: Sample, data: Path) -> str:
     """The prompt and the text that follows it."""
-    # orbax takes a second to import, too long for an error message about a flag.
-    import jax
-    import jax.numpy as jnp
-
-    from experiments.training.restore import params_of, plan_of, restore
-
-    plan = plan_of(run, data)
+    plan = plan_of_run(run, {}, data)
     cell = sample.cell or next(iter(plan.cells))
     if sample.cell:
         check_known("--cell", sample.cell, plan.cells)
@@ -103,6 +100,9 @@ def _write(run: Path, sample: Sample, data: Path) -> str:
             f"char_lm or hello"
         )
     prompt = _checked_prompt(run, plan, sample)
+    # orbax takes a second to import, too long for an error message.
+    from experiments.training.restore import params_of, restore
+
     params = params_of(restore(plan, cell, run), sample.model_seed)
     config = Decoding(sample.temperature, sample.top_k, sample.length)
     key = jax.random.key(sample.seed)

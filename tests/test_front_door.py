@@ -12,7 +12,7 @@ from experiments.config.errors import UsageError
 from experiments.config.options import flagfile
 from experiments.launch import flags
 from experiments.launch.plan import make_plan
-from experiments.launch.precedence import named_in
+from experiments.launch.precedence import select
 from experiments.runs.names import FORMAT
 from recur.cells import CELLS
 
@@ -144,7 +144,7 @@ def test_the_exit_status_is_that_of_the_process():
 def test_help_explains_every_flag_with_its_default(capsys):
     assert main(["--help", "--copy_memory.lag=77"]) == 0
     text = capsys.readouterr().out
-    for name, option in named_in("copy_memory", "rnn").options().items():
+    for name, option in select("copy_memory", "rnn").options().items():
         assert f"  --{name}\n" in text
         assert option.help, f"--{name} is not explained"
     assert "[steps]. (default: 77)" in " ".join(text.split())

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.launch.plan import plan_of_run
 from experiments.runs.checkpoint import named_leaves
 from experiments.training.keys import keys_of
 from experiments.training.progress import Progress
-from experiments.training.restore import plan_of, restore
+from experiments.training.restore import restore
 
 
 STEPS = 6
@@ -55,7 +56,7 @@ def rows_of(path):
 
 def states_of(path, cell="rnn"):
     """Every leaf of the newest checkpoint, by name."""
-    return named_leaves(restore(plan_of(path), cell, path))
+    return named_leaves(restore(plan_of_run(path, {}), cell, path))
 
 
 def assert_same_run(one, other):

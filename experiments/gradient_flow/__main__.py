@@ -19,10 +19,9 @@ from experiments.config.errors import UsageError
 from experiments.config.options import Value
 from experiments.gradient_flow.settings import Lab
 from experiments.launch import flags
-from experiments.launch.plan import Plan, construct, make_plan
+from experiments.launch.plan import Plan, construct, make_plan, plan_of_run
 from experiments.runs.directory import new_directory
-from experiments.runs.location import RunLocation, saved_settings
-from experiments.runs.names import CONFIG, LABORATORY
+from experiments.runs.names import LABORATORY
 
 
 COMMAND = flags.Command(
@@ -117,11 +116,8 @@ def _request(
 
 def _trained(chosen: Mapping[str, Value], run: Path, data: Path) -> Plan:
     """The plan of a run, with the chosen ones of its cells."""
-    saved = saved_settings(RunLocation(str(run), resume=True))
-    if saved is None:
-        raise UsageError(f"--run={run} holds no run (it has no {CONFIG}): name another")
     rest = {name: value for name, value in chosen.items() if name != "cells"}
-    plan = make_plan(rest, saved, data)
+    plan = plan_of_run(run, rest, data)
     names = str(chosen.get("cells", ",".join(plan.cells))).split(",")
     for name in names:
         if name not in plan.cells:

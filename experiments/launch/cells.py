@@ -5,7 +5,7 @@ A cell of the user's own has the name of its factory in flags, figures, tables a
 """
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,12 @@ from recur.unroll import unroll
 Factory = Callable[..., Cell]
 
 
-def load_factories(text: str, taken: Collection[str]) -> dict[str, Factory]:
+def load_factories(text: str, benchmark: str) -> dict[str, Factory]:
     """Name -> factory for every cell of a comma-separated list.
 
     Args:
       text: as in `lstm,my_module:my_cell`.
-      taken: names that flags of other things start with.
+      benchmark: name of the benchmark, which no cell may have.
 
     Raises:
       UsageError: a cell is unknown, named twice, cannot be imported, is no factory, or
@@ -38,11 +38,11 @@ def load_factories(text: str, taken: Collection[str]) -> dict[str, Factory]:
             raise UsageError(f"--cells={text} names a cell twice: name each once")
         if not colon:
             check_known("cell", word, CELLS)
-        factories[name] = _external(word, {*CELLS, *taken}) if colon else CELLS[word]
+        factories[name] = _external(word, benchmark) if colon else CELLS[word]
     return factories
 
 
-def check_runs(name: str, cell: Cell, input_size: int = 3) -> None:
+def check_runs(name: str, cell: Cell) -> None:
     """Check that a cell of the user's own runs, before anything is compiled.
 
     Raises:
@@ -52,7 +52,7 @@ def check_runs(name: str, cell: Cell, input_size: int = 3) -> None:
         raise UsageError(f"--cells: {name} must return a recur.Cell, got {type(cell).__name__}")
 
     def run(key):
-        return unroll(cell, cell.init(key, input_size), jnp.zeros((2, 3, input_size)))
+        return unroll(cell, cell.init(key, 4), jnp.zeros((2, 3, 4)))
 
     try:
         jax.eval_shape(run, jax.random.key(0))
@@ -63,8 +63,8 @@ def check_runs(name: str, cell: Cell, input_size: int = 3) -> None:
         ) from error
 
 
-def _external(word: str, taken: Collection[str]) -> Factory:
-    factory = load("cells", word, taken)
+def _external(word: str, benchmark: str) -> Factory:
+    factory = load("cells", word, {benchmark})
     if not callable(factory) or "hidden" not in inspect.signature(factory).parameters:
         raise UsageError(
             f"--cells: {word} must be a function (hidden, *, options) that returns a "

@@ -11,7 +11,7 @@ from experiments.config.errors import UsageError, nearest
 from experiments.config.options import Option, options_of
 from experiments.config.settings import RunConfig
 from experiments.launch.plan import make_plan
-from experiments.launch.precedence import Named, named_in
+from experiments.launch.precedence import Selection, select
 
 
 PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
@@ -95,7 +95,7 @@ def parse_words(argv: Sequence[str], command: Command) -> tuple[flags.FlagValues
     Raises:
       UsageError: an unknown flag, or an illegal value.
     """
-    described = _named(argv).options() if command.run_settings else {}
+    described = _selected(argv).options() if command.run_settings else {}
     values = _define({**described, **_own(command)}, command)
     try:
         return values, values([command.module, *argv])[1:]
@@ -130,8 +130,8 @@ def help_text(values: flags.FlagValues, command: Command = RUN) -> str:
         # A sweep shows its first point.
         firsts = {k: v[0] if isinstance(v, tuple) else v for k, v in chosen.items()}
         plan = make_plan(firsts)
-        named = named_in(plan.run.benchmark, plan.run.cells)
-        options, settings = {**own, **named.options()}, plan.settings
+        selection = select(plan.run.benchmark, plan.run.cells)
+        options, settings = {**own, **selection.options()}, plan.settings
     for name, option in options.items():
         value = settings.get(name, option.default)
         legal = f" {{{', '.join(option.choices)}}}" if option.choices else ""
@@ -146,7 +146,7 @@ def _entry(name: str, text: str) -> list[str]:
     return [f"  --{name}", textwrap.indent(textwrap.fill(text, 74), " " * 6)]
 
 
-def _named(argv: Sequence[str]) -> Named:
+def _selected(argv: Sequence[str]) -> Selection:
     """The benchmark and cells of a command line: their files define more flags."""
     values = flags.FlagValues()
     for name in ("benchmark", "cells"):
@@ -155,7 +155,7 @@ def _named(argv: Sequence[str]) -> Named:
         values(["experiments", *argv], known_only=True)
     except (flags.Error, OSError) as error:
         raise UsageError(" ".join(str(error).split())) from None
-    return named_in(values.benchmark, values.cells)
+    return select(values.benchmark, values.cells)
 
 
 def _own(command: Command) -> dict[str, Option]:

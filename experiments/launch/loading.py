@@ -7,16 +7,24 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
+from experiments.benchmarks.registry import BENCHMARKS
 from experiments.config.errors import UsageError, nearest
+from experiments.config.options import options_of
+from experiments.config.settings import RunConfig
+from recur.cells import CELLS
 
 
-def load(flag: str, word: str, taken: Collection[str]) -> Any:
+TAKEN = {"train", "model", *options_of(RunConfig), *BENCHMARKS, *CELLS}
+"""Names that flags start with already."""
+
+
+def load(flag: str, word: str, taken: Collection[str] = ()) -> Any:
     """The object `name` of `module`, for a word `module:name`.
 
     Args:
       flag: the flag that holds the word, for messages.
       word: as in `my_module:my_cell`.
-      taken: names that flags of other things start with.
+      taken: more names that it may not have.
 
     Raises:
       UsageError: the module cannot be imported or has no such name, or it is taken.
@@ -24,7 +32,7 @@ def load(flag: str, word: str, taken: Collection[str]) -> Any:
     module, _, name = word.rpartition(":")
     if not (name.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise UsageError(f"--{flag}: {word!r} must be a registered name, or module:name")
-    if name in taken:
+    if name in {*TAKEN, *taken}:
         raise UsageError(
             f"--{flag}: the name {name!r} of {word} is taken: rename it in its file"
         )

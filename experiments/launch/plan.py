@@ -21,12 +21,14 @@ from experiments.launch.precedence import (
     check_owners,
     check_unchanged,
     complete,
-    named_in,
+    select,
 )
 from experiments.launch.resources import check_resources
 from experiments.launch.tasks import check_benchmark, load_benchmark
 from experiments.networks.base import Network
 from experiments.networks.recurrent import make_recurrent
+from experiments.runs.location import RunLocation, saved_settings
+from experiments.runs.names import CONFIG
 from recur.cell import Cell
 from recur.cells import CELLS
 
@@ -81,28 +83,46 @@ def make_plan(
         check_unchanged(chosen, saved)
         chosen = saved
     run = _run_config(chosen)
-    named = named_in(run.benchmark, run.cells)
-    owners = {*options_of(RunConfig), "train", "model", named.name, *named.factories}
-    check_owners(owners, named.options(), chosen)
-    settings = complete(named, owners, chosen, run.preset)
+    selection = select(run.benchmark, run.cells)
+    owners = {*options_of(RunConfig), "train", "model", selection.name, *selection.factories}
+    check_owners(owners, selection.options(), chosen)
+    settings = complete(selection, owners, chosen, run.preset)
     run = construct(RunConfig, "", settings)
     model = construct(Model, "model.", settings)
     train = construct(Train, "train.", settings)
-    prefix = f"{named.name}."
-    config = construct(named.spec.config, prefix, settings)
+    prefix = f"{selection.name}."
+    config = construct(selection.spec.config, prefix, settings)
     with as_usage_error(prefix):
-        benchmark = named.spec.build(config, data or data_directory(None))
-    if named.name not in BENCHMARKS:
-        check_benchmark(named.name, benchmark)
+        benchmark = selection.spec.build(config, data or data_directory(None))
+    if selection.name not in BENCHMARKS:
+        check_benchmark(selection.name, benchmark)
     cells = {
         name: _build_cell(name, factory, settings)
-        for name, factory in named.factories.items()
+        for name, factory in selection.factories.items()
     }
     plan = Plan(
-        settings, run, model, train, named.name, benchmark, named.factories, cells
+        settings, run, model, train, selection.name, benchmark, selection.factories, cells
     )
+    # Cells of one width have states of about one size: the first stands for all.
     check_resources(benchmark, plan.network(next(iter(cells))), train)
     return plan
+
+
+def plan_of_run(run: Path, chosen: Mapping[str, Value], data: Path | None = None) -> Plan:
+    """The plan of a run directory.
+
+    Args:
+      run: the directory.
+      chosen: settings of the command line, which may only repeat those of the run.
+      data: directory of data files; None is that of the environment.
+
+    Raises:
+      UsageError: it holds no run, a setting differs, or its files or cells are missing.
+    """
+    saved = saved_settings(RunLocation(str(run), resume=True))
+    if saved is None:
+        raise UsageError(f"--run={run} holds no run (it has no {CONFIG}): name another")
+    return make_plan(chosen, saved, data)
 
 
 def construct(
@@ -131,7 +151,7 @@ def as_usage_error(prefix: str) -> Iterator[None]:
 def _run_config(chosen: Mapping[str, Value]) -> RunConfig:
     """Benchmark, preset and cells; the preset may name the cells."""
     first: RunConfig = construct(RunConfig, "", chosen)
-    name, spec = load_benchmark(first.benchmark, {"train", "model"})
+    name, spec = load_benchmark(first.benchmark)
     check_known(f"preset of {name}", first.preset, spec.presets)
     preset = spec.presets[first.preset]
     return construct(RunConfig, "", {**preset, **chosen})

@@ -24,8 +24,8 @@ SHARED = {
 """Setting of `Model` -> the options of a cell that it may set."""
 
 
-class Named(NamedTuple):
-    """The benchmark and cells that a command line names.
+class Selection(NamedTuple):
+    """The benchmark and the cells of a command line.
 
     Attributes:
       name: name of the benchmark.
@@ -53,16 +53,14 @@ class Named(NamedTuple):
         }
 
 
-def named_in(benchmark: str, cells: str) -> Named:
-    """Load the benchmark and the cells of a command line.
+def select(benchmark: str, cells: str) -> Selection:
+    """Load a benchmark and cells by their names.
 
     Raises:
       UsageError: as `load_benchmark` and `load_factories`.
     """
-    fixed = {"train", "model", *options_of(RunConfig)}
-    name, spec = load_benchmark(benchmark, {*fixed, *CELLS})
-    factories = load_factories(cells, {*fixed, *BENCHMARKS, name})
-    return Named(name, spec, factories)
+    name, spec = load_benchmark(benchmark)
+    return Selection(name, spec, load_factories(cells, name))
 
 
 def check_unchanged(chosen: Mapping[str, Value], saved: Mapping[str, Value]) -> None:
@@ -102,17 +100,17 @@ def check_owners(
 
 
 def complete(
-    named: Named, owners: Collection[str], chosen: Mapping[str, Value], preset: str
+    selection: Selection, owners: Collection[str], chosen: Mapping[str, Value], preset: str
 ) -> dict[str, Value]:
     """Every setting in force, by flag name."""
-    options = named.options()
-    given = {**named.spec.presets[preset], **chosen}
+    options = selection.options()
+    given = {**selection.spec.presets[preset], **chosen}
     for name in given:
-        check_known(f"setting in preset {preset} of {named.name}", name, options)
+        check_known(f"setting in preset {preset} of {selection.name}", name, options)
     values = {name: option.default for name, option in options.items()}
     values |= {
         f"{cell}.{option}": given[f"model.{name}"]
-        for cell, factory in named.factories.items()
+        for cell, factory in selection.factories.items()
         for name, option in _shared_options(factory).items()
         if f"model.{name}" in given
     }

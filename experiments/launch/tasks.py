@@ -5,7 +5,6 @@ A benchmark of your own has the name of its variable in flags, figures, tables a
 """
 
 import dataclasses
-from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +17,11 @@ from experiments.launch.loading import load, one_line
 from experiments.networks.recurrent import make_recurrent
 
 
-def load_benchmark(text: str, taken: Collection[str]) -> tuple[str, BenchmarkSpec]:
+def load_benchmark(text: str) -> tuple[str, BenchmarkSpec]:
     """`(name, spec)` of a benchmark.
 
     Args:
       text: a registered name, or `my_module:my_task`.
-      taken: names that flags of other things start with.
 
     Raises:
       UsageError: it is unknown, cannot be imported, is no `BenchmarkSpec`, or its name
@@ -33,7 +31,7 @@ def load_benchmark(text: str, taken: Collection[str]) -> tuple[str, BenchmarkSpe
     if not colon:
         check_known("benchmark", text, BENCHMARKS)
         return text, BENCHMARKS[text]
-    spec = load("benchmark", text, {*BENCHMARKS, *taken})
+    spec = load("benchmark", text)
     if not isinstance(spec, BenchmarkSpec):
         raise UsageError(
             f"--benchmark: {text} must be a BenchmarkSpec, got {type(spec).__name__}"

@@ -6,28 +6,11 @@ from pathlib import Path
 import jax
 
 from experiments.config.errors import UsageError
-from experiments.launch.plan import Plan, make_plan
+from experiments.launch.plan import Plan
 from experiments.runs.checkpoint import Checkpoints
-from experiments.runs.location import RunLocation, saved_settings
-from experiments.runs.names import CHECKPOINTS, CONFIG
+from experiments.runs.names import CHECKPOINTS
 from experiments.training.programs import initial_states
 from experiments.training.trainer import TrainState, make_trainer
-
-
-def plan_of(run: Path, data: Path | None = None) -> Plan:
-    """The plan of a run directory.
-
-    Args:
-      run: the directory.
-      data: directory of data files; None is that of the environment.
-
-    Raises:
-      UsageError: it holds no run, or its files or cells cannot be loaded.
-    """
-    saved = saved_settings(RunLocation(str(run), resume=True))
-    if saved is None:
-        raise UsageError(f"--run={run} holds no run (it has no {CONFIG}): name another")
-    return make_plan({}, saved, data)
 
 
 def initial_of(plan: Plan, cell: str) -> TrainState:
