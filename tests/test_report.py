@@ -65,7 +65,7 @@ def result(names, **changes):
     """A result of two seeds over nine steps, steeper for every further state."""
     curve = np.linspace(0, -3, 2 * 9, dtype=np.float32).reshape(2, 9)
     curves = {name: (1 + i) * curve for i, name in enumerate(names)}
-    base = CellResult(5, None, {"init": curves}, None, 1.0, "here", None, {})
+    base = CellResult(5, {"init": curves}, 1.0, "here")
     return base._replace(**changes)
 
 

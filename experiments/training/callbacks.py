@@ -17,7 +17,7 @@ class Callback(Protocol):
         """Record a step; return the seconds of computation, 0 where nothing is recorded."""
 
 
-class Every(NamedTuple):
+class PeriodicRecorder(NamedTuple):
     """A callback that records every N updates, the state before training included.
 
     Attributes:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train one cell with all its seeds, and measure its gradient flow before and after."""
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,8 +17,7 @@ from experiments.training.callbacks import Callback
 from experiments.training.cell_result import CellResult
 from experiments.training.flow_recorder import flow_recorder
 from experiments.training.interrupts import Interrupted
-from experiments.training.lag_curves import in_order
-from experiments.training.loop import Diverged, Loop, fit
+from experiments.training.loop import Diverged, Fit, Loop, fit
 from experiments.training.programs import Programs, compile_programs
 from experiments.training.progress import Progress
 from experiments.training.sampling import sample_recorder
@@ -42,60 +43,66 @@ def train_cell(
     if signum := signalled():
         raise Interrupted(signum)
     progress.begin(name)
-    network, count = plan.network(name), plan.run.seeds
     with COMPILING:
-        programs = compile_programs(network, plan.benchmark, plan.train, count)
-    where = programs.replicas
-    seeds = where.put(np.arange(count, dtype=np.int32))
-    sites = network.site_names
-    curves_of = lambda states: in_order(where.get(programs.flow(states, seeds)), sites)
-    flow = {"init": curves_of(programs.first)}
-    checkpoints = Checkpoints(directory.path / CHECKPOINTS / name)
-    loop = Loop(
-        cell=name,
-        seeds=count,
-        replicas=where,
-        train_steps=programs.train_steps,
-        train=plan.train,
-        journal=directory.journal,
-        checkpoints=checkpoints,
-        callbacks=list(_callbacks(name, plan, directory, programs, seeds, sites)),
-        progress=progress,
-        signalled=signalled,
+        programs = compile_programs(
+            plan.network(name), plan.benchmark, plan.train, plan.run.seeds
+        )
+    seeds = programs.replicas.put(np.arange(plan.run.seeds, dtype=np.int32))
+    result = _untrained(programs, seeds)
+    folder = directory.path / CHECKPOINTS / name
+    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+        loop = Loop(
+            cell=name,
+            seeds=plan.run.seeds,
+            replicas=programs.replicas,
+            train_steps=programs.train_steps,
+            train=plan.train,
+            journal=directory.journal,
+            checkpoints=checkpoints,
+            callbacks=list(_callbacks(name, plan, directory, programs, seeds)),
+            progress=progress,
+            signalled=signalled,
+        )
+        try:
+            fitted = fit(loop, programs.first, seeds)
+        except Diverged as error:
+            progress.say(f"{name}: {error}; its training ends here")
+            return result._replace(failure=str(error))
+    return _trained(result, programs, fitted, seeds)
+
+
+def _untrained(programs: Programs, seeds: Any) -> CellResult:
+    """The result before training: sizes, and gradient flow at initialisation."""
+    parameters = jax.tree.leaves(programs.replicas.get(programs.first).params)
+    return CellResult(
+        parameters=sum(leaf[0].size for leaf in parameters),
+        flow={"init": programs.flow(programs.first, seeds)},
+        compile_seconds=programs.seconds,
+        placement=programs.replicas.description,
     )
-    fitted, failure, test, curves = None, None, None, {}
-    try:
-        fitted = fit(loop, programs.first, seeds)
-        flow["trained"] = curves_of(fitted.states)
-        if programs.test is not None:
-            test = where.get(programs.test(fitted.states, seeds))
-        if programs.curves is not None:
-            curves = where.get(programs.curves(fitted.states, seeds))
-    except Diverged as error:
-        failure = str(error)
-        progress.say(f"{name}: {failure}; its training ends here")
-    finally:
-        checkpoints.close()
-    parameters = jax.tree.leaves(where.get(programs.first).params)
-    size = sum(leaf[0].size for leaf in parameters)
-    seconds, placement = programs.seconds, where.description
-    return CellResult(size, fitted, flow, failure, seconds, placement, test, curves)
+
+
+def _trained(
+    result: CellResult, programs: Programs, fitted: Fit, seeds: Any
+) -> CellResult:
+    """The result with everything that is measured after training."""
+    measure = lambda program: program and program(fitted.states, seeds)
+    return result._replace(
+        fit=fitted,
+        flow={**result.flow, "trained": programs.flow(fitted.states, seeds)},
+        test=measure(programs.test),
+        curves=measure(programs.curves) or {},
+    )
 
 
 def _callbacks(
-    name: str,
-    plan: Plan,
-    directory: Run,
-    programs: Programs,
-    seeds: jax.Array,
-    sites: Sequence[str],
+    name: str, plan: Plan, directory: Run, programs: Programs, seeds: Any
 ) -> Iterator[Callback]:
-    get, flow, gates = programs.replicas.get, programs.flow, programs.gates
+    flow, gates = programs.flow, programs.gates
     if gates is not None:
 
         def measure(states):
-            found = get({"log10_norm": flow(states, seeds), **gates(states, seeds)})
-            return {quantity: in_order(named, sites) for quantity, named in found.items()}
+            return {"log10_norm": flow(states, seeds), **gates(states, seeds)}
 
         yield flow_recorder(name, plan.train.flow_every, measure, directory.flow)
     if programs.text is not None:

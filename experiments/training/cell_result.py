@@ -19,20 +19,20 @@ class CellResult(NamedTuple):
 
     Attributes:
       parameters: number of trained parameters of one seed.
-      fit: the trained states; None if training failed.
       flow: phase, `init` or `trained` -> lag curves.
-      failure: why training failed; None if it did not.
       compile_seconds: wall time of compilation.
       placement: where the seeds were computed, for people.
+      fit: the trained states; None if training failed.
+      failure: why training failed; None if it did not.
       test: `final` and `best` -> loss and metrics on the test set; None without one.
       curves: name -> `[S, N]`, the curves of the benchmark after training.
     """
 
     parameters: int
-    fit: Fit | None
     flow: Mapping[str, LagCurves]
-    failure: str | None
     compile_seconds: float
     placement: str
-    test: Mapping[str, Measured] | None
-    curves: Mapping[str, np.ndarray]
+    fit: Fit | None = None
+    failure: str | None = None
+    test: Mapping[str, Measured] | None = None
+    curves: Mapping[str, np.ndarray] = {}

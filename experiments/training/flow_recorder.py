@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.runs.journal import Journal, Row
-from experiments.training.callbacks import Every
+from experiments.training.callbacks import PeriodicRecorder
 
 
 Measured = Mapping[str, Mapping[str, np.ndarray]]
@@ -20,7 +20,7 @@ Measured = Mapping[str, Mapping[str, np.ndarray]]
 
 def flow_recorder(
     cell: str, every: int, measure: Callable[[Any], Measured], journal: Journal
-) -> Every:
+) -> PeriodicRecorder:
     """The callback that records gradient flow.
 
     Args:
@@ -37,7 +37,7 @@ def flow_recorder(
         journal.append(_rows(cell, step, measured))
         return computing
 
-    return Every(cell, every, write, journal)
+    return PeriodicRecorder(cell, every, write, journal)
 
 
 class Recorded(NamedTuple):

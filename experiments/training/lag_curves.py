@@ -99,15 +99,23 @@ def labelled(sites: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def in_order(named: Mapping[str, Any], sites: Sequence[str]) -> dict[str, Any]:
-    """Sort labelled values by site, h of a site first; `jax.jit` sorts them by name."""
+def by_site(named: Mapping[str, Any], sites: Sequence[str]) -> dict[str, Any]:
+    """Sort labelled values, at any depth, by site with h first; `jax.jit` sorts by name.
+
+    Args:
+      named: as `labelled` gives them, or a mapping of such mappings.
+      sites: the names of the recurrences, in the order of the data.
+    """
 
     def order(name):
         site, _, leaf = name.partition(".")
         index, rest = (sites.index(site), leaf) if site in sites else (0, name)
         return index, rest != "h", rest
 
-    return {name: named[name] for name in sorted(named, key=order)}
+    def inner(value):
+        return by_site(value, sites) if isinstance(value, Mapping) else value
+
+    return {name: inner(named[name]) for name in sorted(named, key=order)}
 
 
 def outputs_of(names: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from experiments.training.devices import Replicas, replicas
 from experiments.training.evaluation import make_evaluate
 from experiments.training.gate_statistics import make_gate_statistics
 from experiments.training.keys import keys_of
-from experiments.training.lag_curves import make_curves
+from experiments.training.lag_curves import by_site, make_curves
 from experiments.training.sampling import make_sampler
 from experiments.training.trainer import TrainState, arrays_of, make_trainer
 
@@ -27,8 +27,9 @@ class Programs(NamedTuple):
       replicas: where the seeds are computed.
       first: the states before training.
       train_steps: `(states, seeds, stops) -> (states, TrainLog)`.
-      flow: `(states, seeds) -> {state name: [S, T]}`, lag curves.
-      gates: `(states, seeds) -> {quantity: {name: [S, ...]}}`; None if not recorded.
+      flow: `(states, seeds) -> {state name: [S, T]}`, lag curves as NumPy arrays.
+      gates: `(states, seeds) -> {quantity: {name: [S, ...]}}`, likewise; None if not
+        recorded.
       curves: `(states, seeds) -> {name: [S, N]}`, the curves of the benchmark; or None.
       test: `(states, seeds) -> {"final": ..., "best": ...}`; None without a test set.
       text: `params of one seed -> str`, a sample; None if the network cannot write.
@@ -52,32 +53,40 @@ def compile_programs(
     """Compile everything that one cell needs, before its first use."""
     began = time.monotonic()
     trainer = make_trainer(network, benchmark, train)
-    where = replicas(seeds)
-    arrays = where.share(arrays_of(benchmark))
+    devices = replicas(seeds)
+    arrays = devices.share(arrays_of(benchmark))
     seed = jax.ShapeDtypeStruct((), np.int32)
     state = jax.eval_shape(trainer.init, seed)
 
-    def of_params(measure):
-        function = lambda arrays, state, seed: measure(arrays, state.params, seed)
-        return where.compile(function, arrays, state, seed)
+    def measuring(measure):
+        """The compiled program of `(arrays, state, seed) -> dict`, or None for None."""
+        if measure is None:
+            return None
+        compiled = devices.compile(measure, arrays, state, seed)
 
+        def program(states, seeds):
+            found = devices.get(compiled(states, seeds))
+            return by_site(found, network.site_names)
+
+        return program
+
+    gates = make_gate_statistics(network, benchmark) if train.flow_every else None
     return Programs(
-        replicas=where,
-        first=where.put(initial_states(trainer.init, seeds)),
-        train_steps=where.compile(trainer.train_steps, arrays, state, seed, seed),
-        flow=of_params(make_curves(network, benchmark, train.flow_batch)),
-        gates=of_params(make_gate_statistics(network, benchmark))
-        if train.flow_every
-        else None,
-        curves=where.compile(
-            make_benchmark_curves(network, benchmark, train), arrays, state, seed
-        )
-        if benchmark.curves
-        else None,
-        test=where.compile(trainer.test, arrays, state, seed) if trainer.test else None,
+        replicas=devices,
+        first=devices.put(initial_states(trainer.init, seeds)),
+        train_steps=devices.compile(trainer.train_steps, arrays, state, seed, seed),
+        flow=measuring(of_params(make_curves(network, benchmark, train.flow_batch))),
+        gates=measuring(gates and of_params(gates)),
+        curves=measuring(make_benchmark_curves(network, benchmark, train)),
+        test=measuring(trainer.test),
         text=make_sampler(network, benchmark),
         seconds=time.monotonic() - began,
     )
+
+
+def of_params(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """A measurement of parameters as one of states."""
+    return lambda arrays, state, seed: measure(arrays, state.params, seed)
 
 
 def initial_states(init: Callable[[Any], TrainState], seeds: int) -> TrainState:
@@ -93,8 +102,13 @@ def initial_states(init: Callable[[Any], TrainState], seeds: int) -> TrainState:
 
 def make_benchmark_curves(
     network: Network, benchmark: Benchmark, train: Train
-) -> Callable[..., Mapping[str, jax.Array]]:
-    """The curves of a benchmark on its test set, else on its validation set."""
+) -> Callable[..., Mapping[str, jax.Array]] | None:
+    """`(arrays, state, seed) -> {name: [N]}`, the curves of a benchmark, if it has any.
+
+    They are measured on its test set at the best step, else on its validation set.
+    """
+    if not benchmark.curves:
+        return None
     measures = {name: curve.terms for name, curve in benchmark.curves.items()}
     data = benchmark.test or benchmark.validation
     name = "test" if benchmark.test else "validation"

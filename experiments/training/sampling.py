@@ -11,7 +11,7 @@ from experiments.benchmarks.base import Benchmark
 from experiments.networks.base import Decoding, Network
 from experiments.networks.generation import as_text
 from experiments.runs.journal import Journal
-from experiments.training.callbacks import Every
+from experiments.training.callbacks import PeriodicRecorder
 
 
 LENGTH = 200
@@ -20,7 +20,7 @@ LENGTH = 200
 
 def sample_recorder(
     cell: str, every: int, text: Callable[[Any], str], journal: Journal
-) -> Every:
+) -> PeriodicRecorder:
     """The callback that keeps a sample of seed 0.
 
     Args:
@@ -36,7 +36,7 @@ def sample_recorder(
         journal.append([row])
         return 0.0
 
-    return Every(cell, every, write, journal)
+    return PeriodicRecorder(cell, every, write, journal)
 
 
 def make_sampler(network: Network, benchmark: Benchmark) -> Callable[[Any], str] | None:
