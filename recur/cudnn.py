@@ -77,7 +77,7 @@ def _check(cell, params, state, xs):
 
 
 def _is_lstm(cell, params, state, xs):
-    """Whether step and projection have the same jaxprs as those of an LSTM."""
+    """Whether step and projection have the jaxprs of an LSTM."""
     model = lstm(params.w_h.shape[0])
     written = [
         str(jax.make_jaxpr(which.step)(params, state, which.project(params, xs)[0]))

@@ -12,7 +12,7 @@ from recur.cell import Cell, factory
 def deep(cells: Sequence[Cell]) -> Cell:
     """s_t^l, y_t^l = step_l(s_{t-1}^l, project_l(y_t^{l-1})), with y_t^0 = x_t.
 
-    The values are those of `recur.stack`, which makes a `Layer` and runs layer by layer.
+    It has the values of `recur.stack`, which is a `Layer` and runs layer by layer.
     This is a `Cell`: adjoints, paths, Jacobians and Lyapunov exponents of the whole stack
     can be computed.
 

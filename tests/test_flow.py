@@ -229,3 +229,19 @@ def test_it_can_be_jitted_and_mapped_over_seeds():
 def test_a_half_life_is_that_of_the_slope_or_endless_or_none():
     lives = flow.half_life(jnp.array([-np.log(2) / 7, 0.0, 0.1, jnp.nan]))
     np.testing.assert_allclose(lives, [7, np.inf, np.inf, np.nan], rtol=1e-6)
+
+
+def test_slopes_of_numpy_are_numpy_and_those_of_jax_are_equal():
+    random = np.random.default_rng(0)
+    curves = random.normal(size=(5, 7)).astype(np.float32).cumsum(-1)
+    curves[1, :2] = curves[2, 1:] = curves[3] = -np.inf
+    found = flow.slope(curves)
+    assert isinstance(found, np.ndarray) and np.isnan(found[2:4]).all()
+    np.testing.assert_allclose(found, flow.slope(jnp.asarray(curves)), rtol=1e-5)
+    tried = np.array([-0.5, 0.0, 0.25, np.nan, *found])
+    lives = flow.half_life(tried)
+    assert isinstance(lives, np.ndarray)
+    np.testing.assert_allclose(lives, flow.half_life(jnp.asarray(tried)), rtol=1e-5)
+    lag = np.arange(7)
+    fitted = np.polyfit(lag, curves[0], 1)[0] * np.log(10)
+    np.testing.assert_allclose(found[0], fitted, rtol=1e-6)

@@ -17,7 +17,6 @@ from experiments.reporting import (
     gates_figure,
     learning_figure,
     report,
-    slopes,
     summary,
     training_figure,
 )
@@ -133,17 +132,6 @@ def test_a_table_in_markdown():
     rule = "| --- | --- | ---: |"
     assert markdown(lines, 2).split("\n")[1] == rule
     assert markdown(lines, {"a", "b"}).split("\n")[1] == rule
-
-
-def test_slopes_in_numpy_are_those_of_the_library():
-    random = np.random.default_rng(0)
-    curves = random.normal(size=(5, 7)).astype(np.float32).cumsum(-1)
-    curves[1, :2] = curves[2, 1:] = curves[3] = -np.inf
-    found = slopes.slope(curves)
-    np.testing.assert_allclose(found, flow.slope(curves), rtol=1e-5)
-    assert np.isnan(found[2:4]).all()
-    tried = np.array([-0.5, 0.0, 0.25, np.nan, *found])
-    np.testing.assert_allclose(slopes.half_life(tried), flow.half_life(tried), rtol=1e-5)
 
 
 def test_the_same_data_give_the_same_svg(tmp_path):

@@ -340,7 +340,7 @@ def off_after_the_first(params, xs):
         (LSTM, swapped, "reference: ys differ .* at step 0: a gate, the order of blocks"),
         (RNN, negated, "at step 0: .* a sign is wrong in the input part"),
         (RNN, off_after_the_first, "at step 1: .* in the recurrence"),
-        (RNN, too_short, r"reference: ys are \(6, 5\), those of the reference \(5, 5\)"),
+        (RNN, too_short, r"reference: ys are \(6, 5\), the reference gives \(5, 5\)"),
     ],
 )
 def test_a_difference_from_the_reference_is_told(cell, reference, message):

@@ -10,9 +10,9 @@ import numpy as np
 from experiments.benchmarks.base import Benchmark
 from experiments.launch.plan import Plan
 from experiments.reporting.sites import output_of, sites_of
-from experiments.reporting.slopes import half_life, slope
 from experiments.training.cell_result import CellResult
 from experiments.training.evaluation import LOSS
+from recur import flow
 
 
 Best = Mapping[tuple[str, int], tuple[float, int]]
@@ -82,7 +82,7 @@ def _slopes(result: CellResult, seed: int) -> dict[str, float]:
     for suffix, site in shown.items():
         for phase in ("init", "trained"):
             curves = result.flow.get(phase)
-            steepness = slope(curves[output_of(site)][seed]) if curves else np.array(np.nan)
-            found[f"slope_{phase}{suffix}"] = float(steepness)
-            found[f"half_life_{phase}{suffix}"] = float(half_life(steepness))
+            slope = flow.slope(curves[output_of(site)][seed]) if curves else math.nan
+            found[f"slope_{phase}{suffix}"] = float(slope)
+            found[f"half_life_{phase}{suffix}"] = float(flow.half_life(slope))
     return found

@@ -43,7 +43,7 @@ def metrics_of(summary: Summary) -> list[str]:
 
 
 def is_tested(summary: Summary) -> bool:
-    """Whether the reported numbers are those on a test set."""
+    """Whether the reported numbers were measured on a test set."""
     return bool(summary.get("reported_on") == "test")
 
 

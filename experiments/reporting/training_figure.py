@@ -37,9 +37,9 @@ from experiments.reporting.heat_map import (
 )
 from experiments.reporting.series import Rows, series
 from experiments.reporting.sites import output_of, prefixed, sites_of
-from experiments.reporting.slopes import slope
 from experiments.runs.journal import Journal
 from experiments.training.flow_recorder import Recorded, recorded
+from recur import flow
 
 
 NAME = "flow_training"
@@ -116,7 +116,7 @@ def _draw_slopes(ax: Any, record: Recorded, sites: list[str]) -> None:
     """Slopes of the lag curves of every recurrence; 0 is a gradient that does not decay."""
     style = "-" if len(record.steps) > 1 else "."
     for site, colour in _site_colours(sites).items():
-        band(ax, record.steps, slope(record.curves[output_of(site)]), colour, style)
+        band(ax, record.steps, flow.slope(record.curves[output_of(site)]), colour, style)
     # Slopes of cells differ by orders of magnitude.
     ax.set_yscale("symlog", linthresh=0.01)
     ax.update_datalim([(0, -0.1), (0, 0.1)])

@@ -3,9 +3,11 @@
 
 import math
 from collections.abc import Collection
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recur.cell import Cell, Params, State
 from recur.flow.adjoint import Loss, scaled_adjoints
@@ -22,8 +24,8 @@ def lag_curve(
 ) -> State:
     """Compute log10 ||dL/ds_{T-1-k}|| for every lag k and each leaf of the state.
 
-    The L2 norm over units, and the geometric mean over the batch. The norms do not
-    underflow, as they are those of `scaled_adjoints`.
+    The L2 norm over units, and the geometric mean over the batch. They come
+    from `scaled_adjoints`, so they do not underflow.
 
     Args:
       cell: any cell.
@@ -50,31 +52,40 @@ def by_lag(log_norms: jax.Array) -> jax.Array:
     return log_norms.reshape(len(log_norms), -1).mean(1)[::-1]
 
 
-def slope(curve: jax.typing.ArrayLike) -> jax.Array:
+def slope(curve: jax.typing.ArrayLike) -> Any:
     """Fit a line to the finite entries of a lag curve by least squares.
 
     Args:
-      curve: `[..., T]` log10 norms indexed by lag.
+      curve: `[..., T]` log10 norms indexed by lag. NumPy gives NumPy, without compiling.
 
     Returns:
       `[...]` d ln||dL/ds|| / d lag [nats/step]; negative where gradient vanishes with
-      distance.
+      distance, NaN where fewer than two entries are finite.
     """
-    curve = jnp.asarray(curve)
-    lag = jnp.arange(curve.shape[-1], dtype=curve.dtype)
-    finite = jnp.isfinite(curve)
-    nats = jnp.where(finite, curve, 0) * math.log(10)
-    count = finite.sum(-1, keepdims=True)
-    middle = jnp.where(finite, lag, 0).sum(-1, keepdims=True) / count.astype(lag.dtype)
-    centred = jnp.where(finite, lag - middle, 0)
-    return (centred * nats).sum(-1) / jnp.square(centred).sum(-1)
+    xp, norms = _with_module(curve)
+    lag = xp.arange(norms.shape[-1], dtype=norms.dtype)
+    finite = xp.isfinite(norms)
+    nats = xp.where(finite, norms, 0) * math.log(10)
+    count = finite.sum(-1, keepdims=True).astype(lag.dtype)
+    with np.errstate(invalid="ignore"):
+        middle = xp.where(finite, lag, 0).sum(-1, keepdims=True) / count
+        centred = xp.where(finite, lag - middle, 0)
+        return (centred * nats).sum(-1) / xp.square(centred).sum(-1)
 
 
-def half_life(slope: jax.typing.ArrayLike) -> jax.Array:
+def half_life(slope: jax.typing.ArrayLike) -> Any:
     """Compute the steps over which gradient halves: ln 2 / -slope.
 
     inf where gradient does not shrink. NaN where the slope is NaN, as it is for a state
-    that is not fed back.
+    that is not fed back. NumPy gives NumPy, without compiling.
     """
-    slope = jnp.asarray(slope)
-    return jnp.where(slope >= 0, jnp.inf, math.log(2) / -slope)
+    xp, slopes = _with_module(slope)
+    with np.errstate(divide="ignore"):
+        return xp.where(slopes >= 0, xp.inf, math.log(2) / -slopes)
+
+
+def _with_module(array: jax.typing.ArrayLike) -> tuple[Any, Any]:
+    """`jax.numpy` and an array of JAX, else NumPy and an array of float64."""
+    if isinstance(array, jax.Array):
+        return jnp, array
+    return np, np.asarray(array, float)

@@ -107,7 +107,7 @@ def check_paths(names: Collection[str], known: Collection[str]) -> None:
 
 
 def keep(copies: Mapping[str, State], through: Collection[str] | None) -> dict[str, State]:
-    """Stop the gradient of all copies but those of chosen paths; None keeps all."""
+    """Stop the gradient of every copy whose path is not chosen; None keeps all."""
     return {
         name: copy
         if through is None or name in through

@@ -37,8 +37,8 @@ def mean_field(recurrent: float, drive: float, bias: float = 0.0) -> MeanField:
     Paper: Chen, Pennington & Schoenholz, "Dynamical isometry and a mean field theory of
     RNNs", 2018.
     """
-    # Evenly spaced nodes: those of Gauss-Hermite quadrature are too far apart where
-    # tanh(sqrt(q) z) is steep.
+    # Evenly spaced nodes, because Gauss-Hermite nodes are too far apart where tanh(sqrt(q) z)
+    # is steep.
     nodes = np.linspace(-12, 12, 4001)
     weights = np.exp(-np.square(nodes) / 2)
     weights = weights / weights.sum()

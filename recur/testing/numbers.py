@@ -53,7 +53,7 @@ def every_precision_stays_its_own(subject: Subject) -> None:
 
 
 def values_equal_the_reference(subject: Subject) -> None:
-    """The outputs in float64 equal those of the NumPy loop."""
+    """The outputs in float64 equal the outputs of the NumPy loop."""
     if subject.reference is None:
         return
     with jax.enable_x64(True):
@@ -64,7 +64,7 @@ def values_equal_the_reference(subject: Subject) -> None:
         wanted = np.asarray(subject.reference(jax.tree.map(np.asarray, params), np.asarray(xs)))
     if ys.shape != wanted.shape:
         fail(
-            f"reference: ys are {ys.shape}, those of the reference {wanted.shape}",
+            f"reference: ys are {ys.shape}, the reference gives {wanted.shape}",
             "compare the widths",
         )
     wrong = np.abs(ys - wanted).max(axis=-1) > 1e-10

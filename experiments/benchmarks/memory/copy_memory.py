@@ -83,8 +83,8 @@ PRESETS: dict[str, dict[str, Value]] = {
         "train.schedule": "half_cosine",
         "train.steps": 1100,
     },
-    # Bai et al., 16 thousand parameters, fresh batches instead of 10,000 sequences. Widths
-    # of a published protocol are those of its paper, one for each cell.
+    # Bai et al., 16 thousand parameters, fresh batches instead of 10,000 sequences. Where a
+    # paper gives a width for each cell, presets name the cells.
     "bai": {
         "copy_memory.lag": 1000,
         "gru.hidden": 67,

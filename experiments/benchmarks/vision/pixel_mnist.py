@@ -71,7 +71,7 @@ class PixelMNIST:
             )
 
 
-# Widths are those of the paper, one for each cell. Bai et al. train for ten epochs, this
+# The paper gives a width for each cell. Bai et al. train for ten epochs, this
 # for three, so gates start as chrono initialisation has them.
 BAI: dict[str, Value] = {
     "cells": "lstm,gru",
