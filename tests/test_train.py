@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
+from experiments.benchmarks.text.char_lm import CharLM, char_lm
 from experiments.config.settings import Train
 from experiments.launch.plan import make_plan
 from experiments.networks.base import Batch
 from experiments.training.devices import replicas
+from experiments.training.evaluation import losses_and_metrics, make_evaluate
 from experiments.training.keys import keys_of
 from experiments.training.lag_curves import by_leaf, make_curves, table
 from experiments.training.optimizer import make_optimizer
@@ -97,6 +99,34 @@ def test_the_log_of_fewer_steps_is_zero_at_its_end():
     seed = jnp.int32(0)
     _, log = trainer.train_steps(ARRAYS, trainer.init(seed), seed, jnp.int32(3))
     assert (log.loss[:3] > 0).all() and (log.loss[3:] == 0).all()
+
+
+def test_the_test_set_is_measured_at_the_best_validation_step(tmp_path):
+    """And at the last one; the best step is not the last where training overshoots."""
+    text = "".join(np.random.RandomState(0).choice(list("abcd"), 400))
+    (tmp_path / "text.txt").write_text(text)
+    task = char_lm(CharLM(text=str(tmp_path / "text.txt"), chunk=4), tmp_path)
+    train = Train(
+        steps=6, batch=2, eval_batch=4, eval_every=1, log_every=1, checkpoint_every=1,
+        optimizer="sgd", learning_rate=30.0, clip=0.0,
+    )  # fmt: skip
+    net, arrays, seed = network_of(task, "gru", 5), arrays_of(task), jnp.int32(1)
+    trainer = make_trainer(net, task, train)
+    train_steps, test = jax.jit(trainer.train_steps), jax.jit(trainer.test)
+    evaluate = jax.jit(make_evaluate(net, task.test, losses_and_metrics(task), train))
+    state, seen = trainer.init(seed), []
+    for step in range(1, 7):
+        state, log = train_steps(arrays, state, seed, jnp.int32(step))
+        seen.append((float(log.evaluation["loss"]), step, state.params))
+    loss, step, params = min(seen, key=lambda one: one[0])
+    assert step < 6
+    assert (float(state.best.loss), int(state.best.step)) == (loss, step)
+    jax.tree.map(np.testing.assert_array_equal, state.best.params, params)
+    found = test(arrays, state, seed)
+    for phase, chosen in (("best", params), ("final", state.params)):
+        expected = evaluate(arrays["test"], chosen, keys_of(seed).test)
+        jax.tree.map(np.testing.assert_array_equal, found[phase], expected)
+    assert found["best"]["loss"] != found["final"]["loss"]
 
 
 @pytest.mark.parametrize(("by", "bound"), [("norm", 0.5), ("value", 0.5)])

@@ -4,7 +4,7 @@
 import jax
 import jax.numpy as jnp
 
-from experiments.networks.base import Batch, Terms
+from experiments.networks.base import Batch, Terms, valid_steps
 
 
 def weighted(values: jax.Array, weights: jax.Array | None = None) -> Terms:
@@ -18,9 +18,10 @@ def weighted(values: jax.Array, weights: jax.Array | None = None) -> Terms:
 
 def weights_of(batch: Batch) -> jax.Array | None:
     """The weights of a batch; without any, a step after the end of its sequence has 0."""
-    if batch.weights is not None or batch.lengths is None or batch.targets.ndim < 2:
+    if batch.weights is not None or batch.targets.ndim < 2:
         return batch.weights
-    return (jnp.arange(len(batch.targets))[:, None] < batch.lengths).astype(jnp.float32)
+    valid = valid_steps(batch.lengths, len(batch.targets))
+    return None if valid is None else valid.astype(jnp.float32)
 
 
 def nats(logits: jax.Array, targets: jax.Array) -> jax.Array:

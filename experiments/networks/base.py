@@ -34,6 +34,11 @@ class Batch(NamedTuple):
     first: jax.Array | None = None
 
 
+def valid_steps(lengths: jax.Array | None, steps: int) -> jax.Array | None:
+    """`[T, B]` bool, true before the end of each sequence; None where all are valid."""
+    return None if lengths is None else jnp.arange(steps)[:, None] < lengths
+
+
 class Site(NamedTuple):
     """One recurrence inside a network: the arguments of every function of `recur.flow`.
 
@@ -56,9 +61,7 @@ class Site(NamedTuple):
     @property
     def valid(self) -> jax.Array | None:
         """`[T, B]` bool, the valid steps; None where all are valid."""
-        if self.lengths is None:
-            return None
-        return jnp.arange(len(self.xs))[:, None] < self.lengths
+        return valid_steps(self.lengths, len(self.xs))
 
 
 class Decoding(NamedTuple):

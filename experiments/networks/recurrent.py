@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 import recur
-from experiments.networks.base import Site
+from experiments.networks.base import Site, valid_steps
 from recur.cell import Cell, Params, State
 from recur.wrappers import select
 
@@ -91,11 +91,10 @@ class Recurrent(NamedTuple):
           loss: `ys [T, B, H] -> scalar`, of the outputs of the last layer.
         """
         layers = [params] if len(self.cells) == 1 else list(params)
-        valid = None if lengths is None else jnp.arange(len(xs))[:, None] < lengths
         found = {}
         for index, (name, cell) in enumerate(zip(self.site_names, self.cells, strict=True)):
             above = list(zip(self.cells, layers, strict=True))[index + 1 :]
-            loss_of = _through_layers(above, lengths, valid, loss)
+            loss_of = _through_layers(above, lengths, loss)
             found[name] = Site(cell, layers[index], xs, loss_of, lengths)
             if above:
                 _, xs = recur.unroll(cell, layers[index], xs, lengths=lengths)
@@ -150,13 +149,13 @@ def _is_key(leaf: jax.Array) -> bool:
 def _through_layers(
     above: Sequence[tuple[Cell, Params]],
     lengths: jax.Array | None,
-    valid: jax.Array | None,
     loss: Callable[[jax.Array], jax.Array],
 ) -> Callable[[State], jax.Array]:
     """The loss as a function of the states of a layer, through the layers above."""
 
     def of_states(states):
         ys = output(states)
+        valid = valid_steps(lengths, len(ys))
         if valid is not None:
             ys = select(valid, ys, jnp.zeros_like(ys))
         for cell, params in above:

@@ -24,8 +24,8 @@ def lag_curve(
 ) -> State:
     """Compute log10 ||dL/ds_{T-1-k}|| for every lag k and each leaf of the state.
 
-    The L2 norm over units, and the geometric mean over the batch. They come
-    from `scaled_adjoints`, so they do not underflow.
+    Norms are L2 over units, averaged geometrically over the batch. They do not underflow,
+    since `scaled_adjoints` computes them.
 
     Args:
       cell: any cell.
