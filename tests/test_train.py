@@ -8,15 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import recur
 from experiments.benchmarks.memory.copy_memory import CopyMemory, copy_memory
 from experiments.benchmarks.text.char_lm import CharLM, char_lm
 from experiments.config.settings import Train
 from experiments.launch.plan import make_plan
 from experiments.networks.base import Batch
+from experiments.networks.recurrent import make_recurrent
 from experiments.training.devices import replicas
 from experiments.training.evaluation import losses_and_metrics, make_evaluate
 from experiments.training.keys import keys_of
-from experiments.training.lag_curves import by_leaf, make_curves, table
+from experiments.training.lag_curves import (
+    by_leaf,
+    by_site,
+    make_curves,
+    outputs_of,
+    table,
+)
 from experiments.training.optimizer import make_optimizer
 from experiments.training.trainer import arrays_of, make_trainer
 from recur.cells import CELLS
@@ -127,6 +135,30 @@ def test_the_test_set_is_measured_at_the_best_validation_step(tmp_path):
         expected = evaluate(arrays["test"], chosen, keys_of(seed).test)
         jax.tree.map(np.testing.assert_array_equal, found[phase], expected)
     assert found["best"]["loss"] != found["final"]["loss"]
+
+
+def test_noise_is_on_in_training_and_off_in_evaluation():
+    """At a rate of almost nothing the losses differ by the noise alone."""
+    train = dataclasses.replace(TINY, optimizer="sgd", learning_rate=1e-12)
+    logs = []
+    for cell in (recur.gru(5), recur.state_dropout(recur.gru(5), 0.5)):
+        trainer = make_trainer(TASK.network(make_recurrent(cell)), TASK, train)
+        state, seed = trainer.init(jnp.int32(0)), jnp.int32(0)
+        logs.append(trainer.train_steps(ARRAYS, state, seed, jnp.int32(4))[1])
+    plain, noisy = logs
+    assert (plain.loss[:4] != noisy.loss[:4]).all()
+    np.testing.assert_allclose(
+        plain.evaluation["loss"], noisy.evaluation["loss"], rtol=1e-6
+    )
+
+
+def test_names_are_sorted_by_site_with_its_output_first():
+    sites = [f"layer{index}" for index in range(1, 12)]
+    wanted = [f"{site}.{leaf}" for site in sites for leaf in "hcn"]
+    mixed = {"curves": dict.fromkeys(sorted(wanted)), "a": {}}
+    assert list(by_site(mixed, sites)["curves"]) == wanted
+    assert outputs_of(wanted) == [f"{site}.h" for site in sites]
+    assert list(by_site(dict.fromkeys("chn"), ["layer1"])) == list("hcn")
 
 
 @pytest.mark.parametrize(("by", "bound"), [("norm", 0.5), ("value", 0.5)])
